@@ -1,0 +1,22 @@
+# Warnings, sanitizers, ccache.
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+endif()
+
+find_program(CAFT_CCACHE ccache)
+if(CAFT_CCACHE)
+  # Precompiled headers are cached only when ccache may trust their time stamps and defines.
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime "${CAFT_CCACHE}")
+endif()
+
+add_library(caft_options INTERFACE)
+target_compile_options(caft_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(caft_options INTERFACE -fpch-preprocess)
+endif()
+if(CAFT_SANITIZE)
+  target_compile_options(caft_options INTERFACE -fsanitize=${CAFT_SANITIZE} -fno-omit-frame-pointer
+                         -fno-sanitize-recover=all)
+  target_link_options(caft_options INTERFACE -fsanitize=${CAFT_SANITIZE})
+endif()

@@ -1,0 +1,124 @@
+// The contract between caft and an inference engine. No vendor's type appears here.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "caft/core/dtype.hpp"
+
+namespace caft {
+
+enum class Precision : std::uint8_t { automatic, fp32, fp16, bf16, int8 };
+std::string_view to_string(Precision precision) noexcept;  ///< "auto", "fp32", "fp16", "bf16", "int8"
+Precision precision_from_string(std::string_view name);    ///< throws Error(usage) on other text
+
+enum class DeviceKind : std::uint8_t { cpu, cuda };
+struct Device {
+  DeviceKind kind = DeviceKind::cpu;
+  int index = 0;
+  bool operator==(const Device&) const = default;
+};
+
+/// A named, typed, strided view of memory that someone else owns.
+struct TensorView {
+  std::string name;
+  void* data = nullptr;
+  DType dtype = DType::f32;
+  std::vector<std::int64_t> shape;
+  std::vector<std::int64_t> strides;  ///< in elements; empty: packed, row-major
+  Device device;
+  void* stream = nullptr;  ///< on cuda: the stream (cudaStream_t) that the work is ordered on
+};
+
+/// What an engine says of one of its inputs or outputs. -1 stands for the dynamic batch.
+struct TensorInfo {
+  std::string name;
+  DType dtype = DType::f32;
+  std::vector<std::int64_t> shape;
+};
+
+/// Normalisation inside the engine: with it, input `images` is u8 NHWC RGB and the engine computes
+/// (x / 255 - mean) / std itself. Without it, the input is the ONNX file's own (f32 NCHW).
+struct InputNormalization {
+  std::array<float, 3> mean;
+  std::array<float, 3> std;
+};
+
+struct BatchRange {
+  int min = 1, opt = 16, max = 64;
+};
+
+struct EngineConfig {
+  std::filesystem::path onnx;
+  Precision precision = Precision::automatic;
+  BatchRange batch;
+  std::optional<InputNormalization> normalization;
+  std::optional<std::array<int, 2>> image_size;  ///< height, width; absent: the ONNX file's own
+  int threads = 0;  ///< CPU threads in all; 0: every core this process may use
+  bool latency = false;  ///< tune for one request at a time instead of throughput
+};
+
+/// One stream of work on an engine. Not thread-safe: each thread takes its own.
+class Context {
+ public:
+  virtual ~Context() = default;
+  /// Runs one batch, min ≤ N ≤ max, and returns when the outputs are written. Inputs and outputs are
+  /// found by name; shapes and types must fit `Engine::inputs()` / `outputs()`.
+  /// Throws Error(usage) on a view that does not fit, naming it.
+  virtual void infer(std::span<const TensorView> inputs, std::span<const TensorView> outputs) = 0;
+};
+
+/// A compiled network. Thread-safe; it must outlive its contexts.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  [[nodiscard]] virtual const std::vector<TensorInfo>& inputs() const = 0;
+  [[nodiscard]] virtual const std::vector<TensorInfo>& outputs() const = 0;
+  [[nodiscard]] virtual BatchRange batch() const = 0;
+  /// What really runs, never `automatic`.
+  [[nodiscard]] virtual Precision precision() const = 0;
+  [[nodiscard]] virtual Device device() const = 0;
+  /// How many contexts keep the device busy.
+  [[nodiscard]] virtual int preferred_contexts() const = 0;
+  /// Backend, its library's version and the device, for a cache's record: "openvino 2026.4.1, CPU …".
+  [[nodiscard]] virtual std::string description() const = 0;
+  [[nodiscard]] virtual std::unique_ptr<Context> create_context() = 0;
+};
+
+/// Whether a backend can run here and, if not, why and what to install.
+struct Availability {
+  bool available = false;
+  std::string detail;  ///< version and device, or the reason
+  std::string remedy;  ///< a command or an action; empty when available
+};
+
+/// A maker of engines: one a vendor. Stateless and thread-safe.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  [[nodiscard]] virtual std::string_view name() const = 0;
+  [[nodiscard]] virtual Availability availability() const = 0;
+  /// Compiles an ONNX file. Throws Error: unavailable, not_found, bad_input (naming the operator or
+  /// tensor), or usage (a precision that this backend or file does not offer).
+  [[nodiscard]] virtual std::unique_ptr<Engine> build(const EngineConfig& config) const = 0;
+};
+
+/// The backends' names in the order of preference: fastest first, "reference" last.
+std::vector<std::string> backend_names();
+
+/// Finds a backend by name and opens its library on first use. Throws Error(not_found) on an unknown
+/// name and Error(unavailable), with the remedy, where its library cannot be opened.
+const Backend& backend(std::string_view name);
+
+/// The first backend that is available here, "reference" excepted.
+const Backend& default_backend();
+
+}  // namespace caft
