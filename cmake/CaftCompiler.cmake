@@ -11,6 +11,7 @@ if(CAFT_CCACHE)
 endif()
 
 add_library(caft_options INTERFACE)
+target_compile_definitions(caft_options INTERFACE CAFT_VERSION="${PROJECT_VERSION}")
 target_compile_options(caft_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(caft_options INTERFACE -fpch-preprocess)

@@ -16,6 +16,6 @@ caft_${name}_end:
     .section .note.GNU-stack,\"\",%progbits
 ")
   file(COPY_FILE "${out}.in" "${out}" ONLY_IF_DIFFERENT)
-  set_source_files_properties("${out}" PROPERTIES OBJECT_DEPENDS "${file}")
+  set_source_files_properties("${out}" TARGET_DIRECTORY ${target} PROPERTIES OBJECT_DEPENDS "${file}")
   target_sources(${target} PRIVATE "${out}")
 endfunction()
