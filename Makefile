@@ -1,0 +1,48 @@
+# `make demo` and `make test` do everything, set-up included.
+BUILD ?= build/release
+JOBS ?= $(shell nproc)
+
+.PHONY: help demo test bench build format lint check-format clean install
+
+help:
+	@echo "make demo    set up, build, and train a classifier on real photographs"
+	@echo "make test    set up, build, and run every test that needs no GPU"
+	@echo "make bench   set up, and measure against PyTorch (docs/benchmarks.md)"
+	@echo "make build   build only      make install   install to PREFIX (default /usr/local)"
+	@echo "make format  format          make lint      clang-tidy on changed files"
+
+demo:
+	scripts/setup.sh demo
+	cmake --preset release -DCAFT_BUILD_TESTS=OFF -DCAFT_BUILD_BENCH=OFF -DCAFT_BUILD_EXAMPLES=OFF -B build/demo-build --log-level=WARNING
+	cmake --build build/demo-build -j $(JOBS)
+	scripts/demo.sh build/demo-build/bin/caft build/demo
+
+test:
+	scripts/setup.sh test
+	cmake --preset dev --log-level=WARNING
+	cmake --build --preset dev -j $(JOBS)
+	ctest --preset dev -j $(JOBS)
+
+build:
+	cmake --preset release --log-level=WARNING
+	cmake --build --preset release -j $(JOBS)
+
+install: build
+	cmake --install build/release $(if $(PREFIX),--prefix $(PREFIX))
+
+bench:
+	scripts/setup.sh bench
+	$(MAKE) build
+	bench/run.sh
+
+format:
+	git ls-files '*.cpp' '*.hpp' | xargs clang-format-16 -i
+
+check-format:
+	git ls-files '*.cpp' '*.hpp' | xargs clang-format-16 --dry-run --Werror
+
+lint:
+	scripts/lint.sh
+
+clean:
+	rm -rf build

@@ -1,0 +1,64 @@
+#include "options.hpp"
+
+#include "caft/core/error.hpp"
+
+namespace caft::cli {
+
+void EngineOptions::add_to(CLI::App& app) {
+  app.add_option("--backend", backend, "Inference backend (default: the fastest that runs here)");
+  app.add_option("--precision", precision, "Precision of the backbone (default: auto)")
+      ->check(CLI::IsMember({"auto", "fp32", "fp16", "bf16", "int8"}));
+  app.add_option("--threads", threads, "CPU threads (default: every core)")
+      ->check(CLI::Range(0, 4096));
+  app.add_option("--batch", batch, "Images a request")->check(CLI::Range(1, 4096))->capture_default_str();
+}
+
+void CacheFlags::add_to(CLI::App& app) {
+  app.add_option("--cache", folder, "Cache folder (default: in CAFT_HOME, by backbone)");
+  app.add_option("--dtype", dtype, "How features are stored")
+      ->check(CLI::IsMember({"fp16", "fp32"}))
+      ->capture_default_str();
+  app.add_option("--max-bad", max_bad, "Share of unreadable images above which the run fails")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--shard-mib", shard_mib, "Size of a shard: what a kill can cost")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  app.add_option("--max-pixels", max_pixels, "Largest image that is decoded")->capture_default_str();
+}
+
+CacheOptions CacheFlags::resolve(ProgressSink* progress) const {
+  CacheOptions options;
+  options.folder = folder;
+  options.dtype = dtype == "fp32" ? DType::f32 : DType::f16;
+  options.max_bad = max_bad;
+  options.extract.limits.max_pixels = max_pixels;
+  options.writer.shard_bytes = shard_mib << 20;
+  options.progress = progress;
+  return options;
+}
+
+void BackboneFlags::add_to(CLI::App& app) {
+  app.add_option("-b,--backbone", name, "Backbone: a name from caft zoo list, or a card.json")
+      ->capture_default_str();
+  app.add_option("--image-size", image_size, "Image size in pixels (default: the card's)")
+      ->check(CLI::Range(1, 4096));
+  app.add_flag("--squash", squash, "Resize the whole image to the image size, ratio not kept");
+  app.add_flag("--exif", exif, "Turn images as their EXIF orientation says");
+  engine.add_to(app);
+}
+
+BackboneOptions BackboneFlags::resolve() const {
+  BackboneOptions options;
+  options.backend = engine.backend;
+  options.precision =
+      engine.precision.empty() ? Precision::automatic : precision_from_string(engine.precision);
+  options.image_size = image_size;
+  options.squash = squash;
+  options.exif_orientation = exif;
+  options.batch = engine.batch;
+  options.threads = engine.threads;
+  return options;
+}
+
+}  // namespace caft::cli

@@ -1,0 +1,25 @@
+// The verbs. Each adds its subcommand; parsing only fills in options, and the action it leaves behind runs
+// afterwards.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace caft::cli {
+
+/// What every verb shares.
+struct Session {
+  bool json = false;             ///< --json: one document on stdout
+  bool verbose = false;
+  std::function<void()> action;  ///< set by the verb that was called
+};
+
+void add_zoo(CLI::App& app, Session& session);
+void add_cache(CLI::App& app, Session& session);
+void add_train(CLI::App& app, Session& session);
+void add_eval(CLI::App& app, Session& session);
+void add_predict(CLI::App& app, Session& session);
+void add_bench(CLI::App& app, Session& session);
+void add_doctor(CLI::App& app, Session& session);
+
+}  // namespace caft::cli

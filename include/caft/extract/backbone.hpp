@@ -1,0 +1,43 @@
+// An opened backbone: its card, and an engine that was checked against the golden sample.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "caft/engine/engine.hpp"
+#include "caft/zoo/card.hpp"
+
+namespace caft {
+
+struct BackboneOptions {
+  std::string backend;  ///< "openvino", "reference"; empty: the fastest that this machine has
+  Precision precision = Precision::automatic;
+  int image_size = 0;  ///< square crop in pixels, 0: the card's; Resize scales with it
+  bool squash = false;  ///< resize straight to the image size: the whole image, ratio not kept
+  bool exif_orientation = false;
+  int batch = 16;      ///< images a request
+  int threads = 0;     ///< 0: every core this process may use
+  bool latency = false;
+};
+
+/// A frozen feature extractor, ready to run. Thread-safe as its engine is.
+struct Backbone {
+  BackboneCard card;
+  Preprocessing preprocessing;  ///< the card's, with the options applied
+  std::shared_ptr<Engine> engine;  ///< input u8 NHWC `images`, output f32 `features` [N, feature_dim]
+  std::string backend;
+  /// Least cosine over the golden sample's rows, after subtracting their mean, against PyTorch's fp32
+  /// features. 1 when the preprocessing size differs from the card's, where no golden sample fits.
+  double golden_cosine = 1;
+};
+
+/// The least golden cosine that an engine of this precision must reach: fp32 0.9999, fp16 and bf16
+/// 0.99, int8 0.95.
+double golden_threshold(Precision precision);
+
+/// Opens `name_or_card` (a name in the store, or a path to a card.json): checks the ONNX file's
+/// hash, builds the engine, runs the golden sample. Throws Error(mismatch) when hash or golden
+/// features disagree, and whatever the store and the engine throw.
+Backbone open_backbone(const std::string& name_or_card, const BackboneOptions& options = {});
+
+}  // namespace caft

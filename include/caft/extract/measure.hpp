@@ -1,0 +1,35 @@
+// How fast a backbone runs here: the engine alone, decoding alone, and both together.
+#pragma once
+
+#include <vector>
+
+#include "caft/data/dataset.hpp"
+#include "caft/extract/backbone.hpp"
+
+namespace caft {
+
+struct LatencySummary {
+  double mean = 0, p50 = 0, p90 = 0, p99 = 0;  ///< milliseconds
+};
+
+struct EngineMeasurement {
+  double images_per_second = 0;  ///< all contexts busy, batches of engine->batch().opt
+  LatencySummary batch_latency;  ///< of one such request
+  LatencySummary single_latency; ///< of one image, one request at a time
+  int contexts = 0;
+};
+
+/// Runs seeded pixels for about `seconds` after a warm-up, in each of the two ways.
+EngineMeasurement measure_engine(const Backbone& backbone, double seconds);
+
+struct PipelineMeasurement {
+  double decode_images_per_second = 0;    ///< read, decode, resize and crop alone, on every core
+  double pipeline_images_per_second = 0;  ///< all of it, as caching does, but nothing is stored
+};
+
+/// Runs `images` through the pipeline `passes` times. Throws Error(bad_input) when one is unreadable:
+/// a benchmark over fewer images than it says would mislead.
+PipelineMeasurement measure_pipeline(const Backbone& backbone,
+                                     const std::vector<ImageSource>& images, int passes);
+
+}  // namespace caft

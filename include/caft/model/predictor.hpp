@@ -1,0 +1,60 @@
+// Predicting with a model: images in, classes out.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "caft/data/dataset.hpp"
+#include "caft/extract/backbone.hpp"
+#include "caft/extract/extractor.hpp"
+#include "caft/model/model.hpp"
+
+namespace caft {
+
+struct ClassProbability {
+  std::int32_t index = 0;
+  double probability = 0;
+};
+
+/// Either `top` (most probable first) or `error`.
+struct Prediction {
+  std::vector<ClassProbability> top;
+  std::string error;
+};
+
+/// Opens the model's own backbone and refuses any other: hash, precision and preprocessing must be
+/// those that the head was trained on. Thread-safe.
+class Predictor {
+ public:
+  struct Options {
+    std::string backend;               ///< empty: the model's
+    std::optional<Precision> precision;  ///< absent: the model's
+    std::string card;                  ///< another place of the backbone's card; empty: the model's
+    int threads = 0;
+    int batch = 16;
+    int top = 5;  ///< classes reported
+    ExtractOptions extract;
+  };
+  explicit Predictor(Model model, const Options& options = {});
+
+  /// Predictions in the order of `images`. A bad image is an entry with `error`.
+  [[nodiscard]] std::vector<Prediction> predict(const std::vector<ImageSource>& images,
+                                                const std::function<void()>& done_one = {}) const;
+  [[nodiscard]] const Model& model() const { return model_; }
+  [[nodiscard]] const Backbone& backbone() const { return backbone_; }
+
+ private:
+  [[nodiscard]] Prediction classify(std::span<const float> features) const;
+  Model model_;
+  Options options_;
+  Backbone backbone_;
+};
+
+/// Opens the backbone of `model` with its preprocessing. Throws Error(mismatch) when the backbone
+/// found is not the one that the head was trained on.
+Backbone open_model_backbone(const Model& model, const Predictor::Options& options);
+
+}  // namespace caft

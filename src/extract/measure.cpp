@@ -1,0 +1,159 @@
+#include "caft/extract/measure.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <mutex>
+#include <numeric>
+#include <random>
+#include <thread>
+
+#include "caft/core/error.hpp"
+#include "caft/core/system_info.hpp"
+#include "caft/extract/extractor.hpp"
+
+namespace caft {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+LatencySummary summarize(std::vector<double> milliseconds) {
+  if (milliseconds.empty()) return {};
+  std::ranges::sort(milliseconds);
+  const auto at = [&](double share) {
+    return milliseconds[static_cast<std::size_t>(share * static_cast<double>(milliseconds.size() - 1))];
+  };
+  const double sum = std::accumulate(milliseconds.begin(), milliseconds.end(), 0.0);
+  return {.mean = sum / static_cast<double>(milliseconds.size()),
+          .p50 = at(0.5),
+          .p90 = at(0.9),
+          .p99 = at(0.99)};
+}
+
+/// One context with its own pixels and features.
+class Runner {
+ public:
+  Runner(const Backbone& backbone, int batch)
+      : backbone_(backbone), batch_(batch), context_(backbone.engine->create_context()) {
+    const Preprocessing& spec = backbone.preprocessing;
+    images_.resize(static_cast<std::size_t>(batch) * static_cast<std::size_t>(spec.height) *
+                   static_cast<std::size_t>(spec.width) * 3);
+    features_.resize(static_cast<std::size_t>(batch) * static_cast<std::size_t>(backbone.card.feature_dim));
+    std::minstd_rand random(1);
+    for (std::uint8_t& value : images_) value = static_cast<std::uint8_t>(random() >> 8);
+  }
+
+  /// Milliseconds of one request.
+  double run() {
+    const Preprocessing& spec = backbone_.preprocessing;
+    const TensorView input{.name = backbone_.card.input,
+                           .data = images_.data(),
+                           .dtype = DType::u8,
+                           .shape = {batch_, spec.height, spec.width, 3}};
+    const TensorView output{.name = backbone_.card.output,
+                            .data = features_.data(),
+                            .dtype = DType::f32,
+                            .shape = {batch_, backbone_.card.feature_dim}};
+    const auto start = Clock::now();
+    context_->infer({&input, 1}, {&output, 1});
+    return seconds_since(start) * 1000;
+  }
+
+ private:
+  const Backbone& backbone_;
+  std::int64_t batch_;
+  std::unique_ptr<Context> context_;
+  std::vector<std::uint8_t> images_;
+  std::vector<float> features_;
+};
+
+}  // namespace
+
+EngineMeasurement measure_engine(const Backbone& backbone, double seconds) {
+  EngineMeasurement result;
+  const int batch = backbone.engine->batch().opt;
+  result.contexts = backbone.engine->preferred_contexts();
+  std::vector<Runner> runners;
+  for (int i = 0; i < result.contexts; ++i) runners.emplace_back(backbone, batch);
+
+  std::mutex mutex;
+  std::vector<double> latencies;
+  std::exception_ptr error;
+  const auto everyone_for = [&](double time, bool count) {
+    const auto start = Clock::now();
+    const auto body = [&](Runner& runner) {
+      try {
+        std::vector<double> mine;
+        do mine.push_back(runner.run());
+        while (seconds_since(start) < time);
+        const std::lock_guard lock(mutex);
+        if (count) latencies.insert(latencies.end(), mine.begin(), mine.end());
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        error = std::current_exception();
+      }
+    };
+    {
+      std::vector<std::jthread> threads;
+      for (Runner& runner : runners) threads.emplace_back(body, std::ref(runner));
+    }
+    if (error) std::rethrow_exception(error);
+    return seconds_since(start);
+  };
+  everyone_for(seconds / 5, false);
+  const double wall = everyone_for(seconds, true);
+  result.images_per_second = static_cast<double>(latencies.size()) * batch / wall;
+  result.batch_latency = summarize(std::move(latencies));
+
+  Runner one(backbone, 1);
+  std::vector<double> single;
+  for (int i = 0; i < 3; ++i) one.run();
+  const auto start = Clock::now();
+  do single.push_back(one.run());
+  while (seconds_since(start) < seconds / 2);
+  result.single_latency = summarize(std::move(single));
+  return result;
+}
+
+PipelineMeasurement measure_pipeline(const Backbone& backbone,
+                                     const std::vector<ImageSource>& images, int passes) {
+  const std::size_t count = images.size() * static_cast<std::size_t>(passes);
+  std::atomic<std::size_t> rows{0};
+  ExtractTask task{
+      .count = count,
+      .fetch = [&](std::size_t i) { return std::optional(read_source(images[i % images.size()])); },
+      .row = [&](std::size_t, std::span<const float>) { ++rows; },
+      .bad =
+          [&](std::size_t i, const std::string& reason) {
+            throw Error(ErrorKind::bad_input, images[i % images.size()].display_name() + ": " + reason);
+          }};
+  PipelineMeasurement result;
+  const auto pipeline_start = Clock::now();
+  extract(backbone, task);
+  result.pipeline_images_per_second = static_cast<double>(rows) / seconds_since(pipeline_start);
+
+  std::atomic<std::size_t> next{0};
+  const Preprocessing& spec = backbone.preprocessing;
+  const auto decode_start = Clock::now();
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < usable_cores(); ++t) {
+      threads.emplace_back([&] {
+        std::vector<std::uint8_t> pixels(static_cast<std::size_t>(spec.height) *
+                                         static_cast<std::size_t>(spec.width) * 3);
+        for (std::size_t i = next++; i < count; i = next++) {
+          resize_and_crop(decode_image(*task.fetch(i)), spec, pixels);
+        }
+      });
+    }
+  }
+  result.decode_images_per_second = static_cast<double>(count) / seconds_since(decode_start);
+  return result;
+}
+
+}  // namespace caft
