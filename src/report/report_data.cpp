@@ -17,11 +17,12 @@ namespace {
 
 constexpr int kThumbnailSide = 120;
 
-/// Thumbnails of a few images of each class, evenly spread; fewer a class when there are many classes.
+/// Thumbnails of a few images of each class, evenly spread; fewer a class when there are many
+/// classes.
 nlohmann::json sample_images(const Dataset& dataset) {
   constexpr std::size_t kMost = 96, kMostPerClass = 8;
-  const std::size_t per_class =
-      std::clamp<std::size_t>(kMost / std::max<std::size_t>(1, dataset.classes.size()), 1, kMostPerClass);
+  const std::size_t per_class = std::clamp<std::size_t>(
+      kMost / std::max<std::size_t>(1, dataset.classes.size()), 1, kMostPerClass);
   std::vector<std::vector<std::size_t>> of_class(dataset.classes.size());
   for (std::size_t i = 0; i < dataset.samples.size(); ++i) {
     for (const std::int32_t label : dataset.samples[i].labels) {
@@ -32,7 +33,8 @@ nlohmann::json sample_images(const Dataset& dataset) {
   for (std::size_t c = 0; c < of_class.size() && samples.size() < kMost; ++c) {
     const std::size_t shown = std::min(per_class, of_class[c].size());
     for (std::size_t k = 0; k < shown; ++k) {
-      const ImageSource& source = dataset.samples[of_class[c][k * of_class[c].size() / shown]].source;
+      const ImageSource& source =
+          dataset.samples[of_class[c][k * of_class[c].size() / shown]].source;
       const std::string uri = report::thumbnail_uri(source, kThumbnailSide);
       if (uri.empty()) continue;
       samples.push_back(
@@ -80,7 +82,8 @@ nlohmann::json dataset_section(const Dataset& dataset, const std::filesystem::pa
                        {"test", per_class[c].test}});
   }
   nlohmann::json bad_files = nlohmann::json::array();
-  for (const BadFile& file : bad) bad_files.push_back({{"path", file.path}, {"reason", file.reason}});
+  for (const BadFile& file : bad)
+    bad_files.push_back({{"path", file.path}, {"reason", file.reason}});
   return {{"name", dataset.name},
           {"path", path.string()},
           {"n", dataset.samples.size()},

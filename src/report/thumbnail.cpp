@@ -32,7 +32,8 @@ std::string thumbnail_uri(const ImageSource& source, int side) {
     spec.width = std::max(1, static_cast<int>(image.width * scale));
     spec.height = std::max(1, static_cast<int>(image.height * scale));
     Image small{.width = spec.width, .height = spec.height};
-    small.pixels.resize(static_cast<std::size_t>(spec.width) * static_cast<std::size_t>(spec.height) * 3);
+    small.pixels.resize(static_cast<std::size_t>(spec.width) *
+                        static_cast<std::size_t>(spec.height) * 3);
     resize_and_crop(image, spec, small.pixels);
     constexpr int kQuality = 80;
     return "data:image/jpeg;base64," + base64(encode_jpeg(small, kQuality));

@@ -7,8 +7,8 @@
 
 namespace caft::report {
 
-/// A JPEG of at most `side` pixels each way as a data URI; empty when the image cannot be read, since
-/// a report with a picture missing is better than none.
+/// A JPEG of at most `side` pixels each way as a data URI; empty when the image cannot be read,
+/// since a report with a picture missing is better than none.
 std::string thumbnail_uri(const ImageSource& source, int side);
 
 }  // namespace caft::report
