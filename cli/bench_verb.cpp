@@ -22,8 +22,8 @@ nlohmann::json latency_json(const LatencySummary& latency) {
 }
 
 std::string latency_text(const LatencySummary& latency) {
-  return fmt::format("mean {:.2f}, p50 {:.2f}, p90 {:.2f}, p99 {:.2f} ms", latency.mean, latency.p50,
-                     latency.p90, latency.p99);
+  return fmt::format("mean {:.2f}, p50 {:.2f}, p90 {:.2f}, p99 {:.2f} ms", latency.mean,
+                     latency.p50, latency.p90, latency.p99);
 }
 
 void run_bench(const BenchVerb& verb, const Session& session) {
@@ -42,8 +42,7 @@ void run_bench(const BenchVerb& verb, const Session& session) {
     std::vector<ImageSource> sources;
     for (const Sample& sample : open_images(verb.images).samples) sources.push_back(sample.source);
     const PipelineMeasurement pipeline = measure_pipeline(backbone, sources, verb.passes);
-    const double bound =
-        1 / (1 / engine.images_per_second + 1 / pipeline.decode_images_per_second);
+    const double bound = 1 / (1 / engine.images_per_second + 1 / pipeline.decode_images_per_second);
     json["images"] = sources.size();
     json["decode_images_per_second"] = pipeline.decode_images_per_second;
     json["pipeline_images_per_second"] = pipeline.pipeline_images_per_second;
@@ -57,11 +56,11 @@ void run_bench(const BenchVerb& verb, const Session& session) {
   print_line(fmt::format("a request of {}: {}", batch, latency_text(engine.batch_latency)));
   print_line(fmt::format("one image: {}", latency_text(engine.single_latency)));
   if (json.contains("images")) {
-    print_line(fmt::format("decode and resize: {:.1f} images/s; whole pipeline: {:.1f} images/s, "
-                           "{:.2f} of what the two allow",
-                           json["decode_images_per_second"].get<double>(),
-                           json["pipeline_images_per_second"].get<double>(),
-                           json["pipeline_of_bound"].get<double>()));
+    print_line(fmt::format(
+        "decode and resize: {:.1f} images/s; whole pipeline: {:.1f} images/s, "
+        "{:.2f} of what the two allow",
+        json["decode_images_per_second"].get<double>(),
+        json["pipeline_images_per_second"].get<double>(), json["pipeline_of_bound"].get<double>()));
   }
 }
 
@@ -70,7 +69,8 @@ void run_bench(const BenchVerb& verb, const Session& session) {
 void add_bench(CLI::App& app, Session& session) {
   CLI::App* sub = app.add_subcommand("bench", "Measure a backbone on this machine");
   auto verb = std::make_shared<BenchVerb>();
-  sub->add_option("--images", verb->images, "Also measure decoding and the whole pipeline on these");
+  sub->add_option("--images", verb->images,
+                  "Also measure decoding and the whole pipeline on these");
   sub->add_option("--seconds", verb->seconds, "How long the engine is measured")
       ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();
@@ -78,8 +78,10 @@ void add_bench(CLI::App& app, Session& session) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   verb->backbone.add_to(*sub);
-  sub->add_option("name", verb->backbone.name, "Backbone: a name from caft zoo list, or a card.json");
-  sub->callback([&session, verb] { session.action = [&session, verb] { run_bench(*verb, session); }; });
+  sub->add_option("name", verb->backbone.name,
+                  "Backbone: a name from caft zoo list, or a card.json");
+  sub->callback(
+      [&session, verb] { session.action = [&session, verb] { run_bench(*verb, session); }; });
 }
 
 }  // namespace caft::cli

@@ -40,7 +40,11 @@ void run_verify(const std::string& folder, const Session& session) {
     for (const CacheFault& fault : faults) {
       list.push_back({{"file", fault.file.string()}, {"fault", fault.what}});
     }
-    print_json({{"cache", folder}, {"rows", stats.rows}, {"shards", stats.shards}, {"bytes", stats.bytes}, {"faults", list}});
+    print_json({{"cache", folder},
+                {"rows", stats.rows},
+                {"shards", stats.shards},
+                {"bytes", stats.bytes},
+                {"faults", list}});
   } else {
     for (const CacheFault& fault : faults) {
       print_line(fmt::format("{}: {}", fault.file.string(), fault.what));
@@ -66,7 +70,9 @@ void add_cache(CLI::App& app, Session& session) {
   CLI::App* verify = sub->add_subcommand("verify", "Check every byte of a cache");
   auto folder = std::make_shared<std::string>();
   verify->add_option("cache", *folder, "Cache folder")->required();
-  verify->callback([&session, folder] { session.action = [&session, folder] { run_verify(*folder, session); }; });
+  verify->callback([&session, folder] {
+    session.action = [&session, folder] { run_verify(*folder, session); };
+  });
 
   sub->callback([&session, verb, data, verify] {
     if (verify->parsed()) return;

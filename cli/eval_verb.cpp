@@ -22,7 +22,10 @@ void run_eval(EvalVerb verb, const Session& session) {
   Dataset dataset = open_dataset(verb.data);
   const std::vector<std::size_t> chosen = samples_to_score(model, dataset, verb.data, verb.split);
 
-  Predictor::Options open{.backend = verb.engine.backend, .card = verb.card, .threads = verb.engine.threads, .batch = verb.engine.batch};
+  PredictorOptions open{.backend = verb.engine.backend,
+                        .card = verb.card,
+                        .threads = verb.engine.threads,
+                        .batch = verb.engine.batch};
   if (!verb.engine.precision.empty()) open.precision = precision_from_string(verb.engine.precision);
   const Backbone backbone = open_model_backbone(model, open);
 
@@ -38,7 +41,8 @@ void run_eval(EvalVerb verb, const Session& session) {
   CacheOptions options = verb.cache.resolve(&progress);
   options.dtype = model.feature_dtype;
   const std::string used = model.data.value("cache", "");
-  if (options.folder.empty() && !used.empty() && std::filesystem::exists(used) && verb.engine.precision.empty()) {
+  if (options.folder.empty() && !used.empty() && std::filesystem::exists(used) &&
+      verb.engine.precision.empty()) {
     options.folder = used;
   }
   const CachedDataset cached = cache_dataset(scored, backbone, options);
@@ -58,12 +62,17 @@ void run_eval(EvalVerb verb, const Session& session) {
 
   if (session.json) return print_json(json);
   const Metrics& m = evaluation.metrics;
-  print_line(fmt::format("{} images: accuracy {:.4f} (95 % interval {:.4f} to {:.4f}), top-5 {:.4f}, macro F1 {:.4f}, ECE {:.4f}",
-                         m.n, m.accuracy, evaluation.accuracy_low, evaluation.accuracy_high, m.top5, m.macro_f1, m.ece));
+  print_line(
+      fmt::format("{} images: accuracy {:.4f} (95 % interval {:.4f} to {:.4f}), top-5 {:.4f}, "
+                  "macro F1 {:.4f}, ECE {:.4f}",
+                  m.n, m.accuracy, evaluation.accuracy_low, evaluation.accuracy_high, m.top5,
+                  m.macro_f1, m.ece));
   std::vector<std::vector<std::string>> rows{{"class", "precision", "recall", "F1", "images"}};
   for (std::size_t c = 0; c < m.per_class.size(); ++c) {
     const ClassMetrics& k = m.per_class[c];
-    rows.push_back({model.classes[c], fmt::format("{:.4f}", k.precision), fmt::format("{:.4f}", k.recall), fmt::format("{:.4f}", k.f1), std::to_string(k.support)});
+    rows.push_back({model.classes[c], fmt::format("{:.4f}", k.precision),
+                    fmt::format("{:.4f}", k.recall), fmt::format("{:.4f}", k.f1),
+                    std::to_string(k.support)});
   }
   print_table(rows);
   print_line(fmt::format("report: {}/report.html", verb.model));
@@ -81,7 +90,8 @@ void add_eval(CLI::App& app, Session& session) {
   sub->add_option("--card", verb->card, "The backbone's card.json, if it was moved");
   verb->engine.add_to(*sub);
   verb->cache.add_to(*sub);
-  sub->callback([&session, verb] { session.action = [&session, verb] { run_eval(*verb, session); }; });
+  sub->callback(
+      [&session, verb] { session.action = [&session, verb] { run_eval(*verb, session); }; });
 }
 
 }  // namespace caft::cli

@@ -27,9 +27,10 @@ int fail(const std::string& message, int code) {
 
 int main(int argc, char** argv) {
   caft::cli::Session session;
-  CLI::App app("Cached-activation fine-tuning: train image classifiers on cached features of frozen "
-               "backbones.",
-               "caft");
+  CLI::App app(
+      "Cached-activation fine-tuning: train image classifiers on cached features of frozen "
+      "backbones.",
+      "caft");
   app.set_version_flag("--version", std::string(caft::version()));
   app.require_subcommand(1);
   app.fallthrough();

@@ -10,7 +10,9 @@ void EngineOptions::add_to(CLI::App& app) {
       ->check(CLI::IsMember({"auto", "fp32", "fp16", "bf16", "int8"}));
   app.add_option("--threads", threads, "CPU threads (default: every core)")
       ->check(CLI::Range(0, 4096));
-  app.add_option("--batch", batch, "Images a request")->check(CLI::Range(1, 4096))->capture_default_str();
+  app.add_option("--batch", batch, "Images a request")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
 }
 
 void CacheFlags::add_to(CLI::App& app) {
@@ -22,9 +24,10 @@ void CacheFlags::add_to(CLI::App& app) {
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   app.add_option("--shard-mib", shard_mib, "Size of a shard: what a kill can cost")
-      ->check(CLI::Range(1, 4096))
+      ->check(CLI::Range(0.0001, 4096.0))
       ->capture_default_str();
-  app.add_option("--max-pixels", max_pixels, "Largest image that is decoded")->capture_default_str();
+  app.add_option("--max-pixels", max_pixels, "Largest image that is decoded")
+      ->capture_default_str();
 }
 
 CacheOptions CacheFlags::resolve(ProgressSink* progress) const {
@@ -33,7 +36,7 @@ CacheOptions CacheFlags::resolve(ProgressSink* progress) const {
   options.dtype = dtype == "fp32" ? DType::f32 : DType::f16;
   options.max_bad = max_bad;
   options.extract.limits.max_pixels = max_pixels;
-  options.writer.shard_bytes = shard_mib << 20;
+  options.writer.shard_bytes = static_cast<std::size_t>(shard_mib * (1 << 20));
   options.progress = progress;
   return options;
 }

@@ -23,7 +23,7 @@ struct EngineOptions {
 struct CacheFlags {
   std::string folder, dtype = "fp16";
   double max_bad = 0.01;
-  std::size_t shard_mib = 64;
+  double shard_mib = 64;
   std::uint64_t max_pixels = DecodeLimits{}.max_pixels;
   void add_to(CLI::App& app);
   [[nodiscard]] CacheOptions resolve(ProgressSink* progress) const;

@@ -72,15 +72,10 @@ nlohmann::json metrics_json(const Metrics& metrics, const std::vector<std::strin
                          {"f1", m.f1},
                          {"support", m.support}});
   }
-  nlohmann::json json = {{"n", metrics.n},
-                         {"loss", metrics.loss},
-                         {"accuracy", metrics.accuracy},
-                         {"top5", metrics.top5},
-                         {"macro_f1", metrics.macro_f1},
-                         {"ece", metrics.ece},
-                         {"classes", classes},
-                         {"per_class", per_class},
-                         {"confusion", metrics.confusion}};
+  nlohmann::json json = {
+      {"n", metrics.n},       {"loss", metrics.loss},         {"accuracy", metrics.accuracy},
+      {"top5", metrics.top5}, {"macro_f1", metrics.macro_f1}, {"ece", metrics.ece},
+      {"classes", classes},   {"per_class", per_class},       {"confusion", metrics.confusion}};
   if (metrics.roc_auc) json["roc_auc"] = *metrics.roc_auc;
   return json;
 }

@@ -16,8 +16,8 @@ void print_line(const std::string& line);
 /// Columns are as wide as their widest cell; the first row is the heading.
 void print_table(const std::vector<std::vector<std::string>>& rows);
 
-/// The `cache` document: {cache, fingerprint, backbone, precision, samples, computed, reused, failed,
-/// feature_dim, dtype, seconds, images_per_second}, and where the time went.
+/// The `cache` document: {cache, fingerprint, backbone, precision, samples, computed, reused,
+/// failed, feature_dim, dtype, seconds, images_per_second}, and where the time went.
 nlohmann::json cache_json(const CachedDataset& cached, const Backbone& backbone);
 
 /// Names the first unreadable files on stderr, and how many there are.

@@ -80,15 +80,19 @@ void run_predict(const PredictVerb& verb, const Session& session) {
     paths.push_back(member ? sample.source.file.string() + ":" + sample.source.member
                            : sample.source.file.string());
   }
-  Predictor::Options options{.backend = verb.engine.backend, .card = verb.card, .threads = verb.engine.threads, .batch = verb.engine.batch, .top = verb.top};
+  PredictorOptions options{.backend = verb.engine.backend,
+                           .card = verb.card,
+                           .threads = verb.engine.threads,
+                           .batch = verb.engine.batch,
+                           .top = verb.top};
   if (!verb.engine.precision.empty()) {
     options.precision = precision_from_string(verb.engine.precision);
   }
   const Predictor predictor(Model::load(verb.model), options);
   ConsoleProgress progress;
   std::atomic<std::size_t> done{0};
-  const std::vector<Prediction> predictions = predictor.predict(
-      sources, [&] { progress.update("predicting", ++done, sources.size()); });
+  const std::vector<Prediction> predictions =
+      predictor.predict(sources, [&] { progress.update("predicting", ++done, sources.size()); });
   progress.finish();
 
   const Model& model = predictor.model();
@@ -126,7 +130,8 @@ void add_predict(CLI::App& app, Session& session) {
   sub->add_option("--top", verb->top, "Classes shown an image")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
-  sub->add_option("--max-bad", verb->max_bad, "Share of unreadable images above which the run fails")
+  sub->add_option("--max-bad", verb->max_bad,
+                  "Share of unreadable images above which the run fails")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   CLI::Option* csv = sub->add_flag("--csv", verb->csv, "Print CSV");

@@ -64,16 +64,17 @@ nlohmann::json training_json(const TrainConfig& config, const TrainOutcome& outc
 
 nlohmann::json summary_json(const FitResult& fit, const std::string& folder) {
   const Metrics& val = fit.validation;
-  return {{"model", folder},
-          {"head", fit.model.head.kind},
-          {"epochs", fit.outcome.history.size()},
-          {"seconds", fit.outcome.seconds},
-          {"epoch_ms", fit.outcome.epoch_ms},
-          {"temperature", fit.outcome.temperature},
-          {"details", fit.outcome.details},
-          {"train", {{"n", fit.train.n}, {"accuracy", fit.train.accuracy}, {"loss", fit.train.loss}}},
-          {"val",
-           {{"n", val.n}, {"accuracy", val.accuracy}, {"macro_f1", val.macro_f1}, {"ece", val.ece}}}};
+  return {
+      {"model", folder},
+      {"head", fit.model.head.kind},
+      {"epochs", fit.outcome.history.size()},
+      {"seconds", fit.outcome.seconds},
+      {"epoch_ms", fit.outcome.epoch_ms},
+      {"temperature", fit.outcome.temperature},
+      {"details", fit.outcome.details},
+      {"train", {{"n", fit.train.n}, {"accuracy", fit.train.accuracy}, {"loss", fit.train.loss}}},
+      {"val",
+       {{"n", val.n}, {"accuracy", val.accuracy}, {"macro_f1", val.macro_f1}, {"ece", val.ece}}}};
 }
 
 void run_train(TrainVerb verb, const Session& session) {
@@ -107,9 +108,9 @@ void run_train(TrainVerb verb, const Session& session) {
 
   const nlohmann::json json = summary_json(fit, verb.out);
   if (session.json) return print_json(json);
-  print_line(fmt::format("trained a {} head on {} images in {:.2f} s ({} computed, {} from the cache)",
-                         fit.model.head.kind, fit.train.n, fit.outcome.seconds, cached.computed,
-                         cached.reused));
+  print_line(fmt::format(
+      "trained a {} head on {} images in {:.2f} s ({} computed, {} from the cache)",
+      fit.model.head.kind, fit.train.n, fit.outcome.seconds, cached.computed, cached.reused));
   print_line(fmt::format("validation ({} images): accuracy {:.4f}, macro F1 {:.4f}, ECE {:.4f}",
                          fit.validation.n, fit.validation.accuracy, fit.validation.macro_f1,
                          fit.validation.ece));
@@ -120,7 +121,8 @@ void run_train(TrainVerb verb, const Session& session) {
 }  // namespace
 
 void add_train(CLI::App& app, Session& session) {
-  CLI::App* sub = app.add_subcommand("train", "Train a head on cached features (caches them first)");
+  CLI::App* sub =
+      app.add_subcommand("train", "Train a head on cached features (caches them first)");
   auto verb = std::make_shared<TrainVerb>();
   TrainConfig& config = verb->config;
   sub->add_option("data", verb->data, "Class folders, .csv, .jsonl, .tar")->required();
@@ -162,7 +164,8 @@ void add_train(CLI::App& app, Session& session) {
   sub->add_option("--dropout", config.dropout, "Dropout (mlp, vgg)")
       ->check(CLI::Range(0.0, 0.99))
       ->capture_default_str();
-  sub->add_option("--patience", config.patience, "Epochs without progress before stopping; 0: never")
+  sub->add_option("--patience", config.patience,
+                  "Epochs without progress before stopping; 0: never")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   sub->add_option("--seed", config.seed, "Seed of shuffles, initial weights and dropout")
@@ -176,7 +179,8 @@ void add_train(CLI::App& app, Session& session) {
   sub->add_option("--split-seed", verb->hold_out.seed, "Seed of that split")->capture_default_str();
   verb->backbone.add_to(*sub);
   verb->cache.add_to(*sub);
-  sub->callback([&session, verb] { session.action = [&session, verb] { run_train(*verb, session); }; });
+  sub->callback(
+      [&session, verb] { session.action = [&session, verb] { run_train(*verb, session); }; });
 }
 
 }  // namespace caft::cli

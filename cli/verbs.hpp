@@ -1,5 +1,5 @@
-// The verbs. Each adds its subcommand; parsing only fills in options, and the action it leaves behind runs
-// afterwards.
+// The verbs. Each adds its subcommand; parsing only fills in options, and the action it leaves
+// behind runs afterwards.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -9,7 +9,7 @@ namespace caft::cli {
 
 /// What every verb shares.
 struct Session {
-  bool json = false;             ///< --json: one document on stdout
+  bool json = false;  ///< --json: one document on stdout
   bool verbose = false;
   std::function<void()> action;  ///< set by the verb that was called
 };

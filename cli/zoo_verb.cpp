@@ -54,10 +54,11 @@ void run_list(const Session& session) {
   std::vector<std::vector<std::string>> rows{
       {"name", "family", "features", "pixels", "parameters", "exported"}};
   for (const nlohmann::json& line : lines) {
-    rows.push_back({line["name"], line["family"], std::to_string(line["feature_dim"].get<int>()),
-                    std::to_string(line["image_size"].get<int>()),
-                    fmt::format("{:.1f} M", line["params"].get<double>() / 1e6),
-                    line["exported"].get<bool>() ? "yes, weights: " + line.value("weights", "") : "no"});
+    rows.push_back(
+        {line["name"], line["family"], std::to_string(line["feature_dim"].get<int>()),
+         std::to_string(line["image_size"].get<int>()),
+         fmt::format("{:.1f} M", line["params"].get<double>() / 1e6),
+         line["exported"].get<bool>() ? "yes, weights: " + line.value("weights", "") : "no"});
   }
   print_table(rows);
 }
@@ -72,7 +73,8 @@ void run_show(const std::string& name, const Session& session) {
   for (const nlohmann::json& line : zoo_lines()) {
     if (line["name"] == name) return print_json(line);
   }
-  throw Error(ErrorKind::not_found, "no backbone is called " + name, "caft zoo list names them all");
+  throw Error(ErrorKind::not_found, "no backbone is called " + name,
+              "caft zoo list names them all");
 }
 
 struct ExportVerb {
@@ -115,7 +117,8 @@ void run_export(const ExportVerb& verb, const Session& session) {
     }
     append_if(arguments, "--entry-json", catalogue_json(verb.name).dump());
   } else {
-    if (name.empty()) throw Error(ErrorKind::usage, "--module needs a name for the backbone: --as NAME");
+    if (name.empty())
+      throw Error(ErrorKind::usage, "--module needs a name for the backbone: --as NAME");
     append_if(arguments, "--module", verb.module);
     append_if(arguments, "--mean", verb.mean);
     append_if(arguments, "--std", verb.std);
@@ -137,14 +140,18 @@ void run_export(const ExportVerb& verb, const Session& session) {
 }
 
 void add_export(CLI::App& zoo, Session& session) {
-  CLI::App* sub = zoo.add_subcommand("export", "Export a backbone from PyTorch to ONNX, and prove it");
+  CLI::App* sub =
+      zoo.add_subcommand("export", "Export a backbone from PyTorch to ONNX, and prove it");
   auto verb = std::make_shared<ExportVerb>();
   sub->add_option("name", verb->name, "A name from caft zoo list");
   sub->add_option("--weights", verb->weights, "default, random, or a .pth or .safetensors file");
   sub->add_option("--module", verb->module, "A module of your own: FILE.py:FACTORY");
   sub->add_option("--as", verb->as, "Name in the store");
-  sub->add_option("--image-size", verb->image_size, "Image size in pixels")->check(CLI::Range(8, 4096));
-  sub->add_option("--opset", verb->opset, "ONNX operator set")->check(CLI::Range(11, 30))->capture_default_str();
+  sub->add_option("--image-size", verb->image_size, "Image size in pixels")
+      ->check(CLI::Range(8, 4096));
+  sub->add_option("--opset", verb->opset, "ONNX operator set")
+      ->check(CLI::Range(11, 30))
+      ->capture_default_str();
   sub->add_flag("--simplify", verb->simplify, "Fold constants (onnxslim)");
   sub->add_option("--seed", verb->seed, "Seed of random weights")->capture_default_str();
   sub->add_option("--calibration-images", verb->calibration,
@@ -155,7 +162,8 @@ void add_export(CLI::App& zoo, Session& session) {
   sub->add_option("--resize", verb->resize, "With --module: shorter side in pixels");
   sub->add_option("--resize-mode", verb->resize_mode, "With --module: short_side or exact");
   sub->add_flag("--force", verb->force, "Replace an export of the same name");
-  sub->callback([&session, verb] { session.action = [&session, verb] { run_export(*verb, session); }; });
+  sub->callback(
+      [&session, verb] { session.action = [&session, verb] { run_export(*verb, session); }; });
 }
 
 struct AddVerb {
@@ -176,11 +184,13 @@ void run_add(const AddVerb& verb, const Session& session) {
 void add_add(CLI::App& zoo, Session& session) {
   CLI::App* sub = zoo.add_subcommand("add", "Add an ONNX backbone of your own");
   auto verb = std::make_shared<AddVerb>();
-  sub->add_option("onnx", verb->onnx, "ONNX file: images [N,3,H,W] in, features [N,D] out")->required();
+  sub->add_option("onnx", verb->onnx, "ONNX file: images [N,3,H,W] in, features [N,D] out")
+      ->required();
   sub->add_option("--card", verb->card, "card.json with its preprocessing")->required();
   sub->add_option("--as", verb->as, "Name in the store (default: the file's)");
   sub->add_flag("--force", verb->force, "Replace a backbone of the same name");
-  sub->callback([&session, verb] { session.action = [&session, verb] { run_add(*verb, session); }; });
+  sub->callback(
+      [&session, verb] { session.action = [&session, verb] { run_add(*verb, session); }; });
 }
 
 }  // namespace
@@ -193,7 +203,8 @@ void add_zoo(CLI::App& app, Session& session) {
   CLI::App* show = zoo->add_subcommand("show", "One backbone's card");
   auto name = std::make_shared<std::string>();
   show->add_option("name", *name, "Backbone")->required();
-  show->callback([&session, name] { session.action = [&session, name] { run_show(*name, session); }; });
+  show->callback(
+      [&session, name] { session.action = [&session, name] { run_show(*name, session); }; });
   add_export(*zoo, session);
   add_add(*zoo, session);
 }

@@ -12,7 +12,8 @@ endif()
 
 add_library(caft_options INTERFACE)
 target_compile_definitions(caft_options INTERFACE CAFT_VERSION="${PROJECT_VERSION}")
-target_compile_options(caft_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor)
+target_compile_options(caft_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
+  -Wno-missing-field-initializers)  # designated initialisers leave the rest to its defaults
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(caft_options INTERFACE -fpch-preprocess)
 endif()

@@ -16,8 +16,8 @@ namespace {
 Preprocessing adapted(Preprocessing spec, const BackboneOptions& options) {
   if (options.image_size > 0 && options.image_size != spec.height) {
     // Resize keeps its proportion to the crop, as torchvision's evaluation recipes do.
-    spec.resize = static_cast<int>(std::lround(static_cast<double>(spec.resize) *
-                                               options.image_size / spec.height));
+    spec.resize = static_cast<int>(
+        std::lround(static_cast<double>(spec.resize) * options.image_size / spec.height));
     spec.height = spec.width = options.image_size;
   }
   if (options.squash) spec.mode = ResizeMode::exact;
@@ -25,8 +25,8 @@ Preprocessing adapted(Preprocessing spec, const BackboneOptions& options) {
   return spec;
 }
 
-/// Least cosine of the rows of `a` and `b` [rows, dim] after subtracting b's mean row: without that,
-/// features that all share a large common part would agree whatever the engine did.
+/// Least cosine of the rows of `a` and `b` [rows, dim] after subtracting b's mean row: without
+/// that, features that all share a large common part would agree whatever the engine did.
 double least_centred_cosine(std::span<const float> a, std::span<const float> b, std::size_t rows) {
   const std::size_t dim = a.size() / rows;
   std::vector<double> mean(dim, 0.0);
@@ -70,16 +70,9 @@ double run_golden_sample(const Backbone& backbone) {
   const auto most = static_cast<std::size_t>(backbone.engine->batch().max);
   for (std::size_t first = 0; first < rows; first += most) {
     const std::size_t count = std::min(most, rows - first);
-    const auto n = static_cast<std::int64_t>(count);
-    const TensorView input{.name = backbone.card.input,
-                           .data = images.data() + first * image_bytes,
-                           .dtype = DType::u8,
-                           .shape = {n, spec.height, spec.width, 3}};
-    const TensorView output{.name = backbone.card.output,
-                            .data = features.data() + first * dim,
-                            .dtype = DType::f32,
-                            .shape = {n, static_cast<std::int64_t>(dim)}};
-    context->infer({&input, 1}, {&output, 1});
+    run_batch(backbone, *context,
+              reinterpret_cast<std::uint8_t*>(images.data()) + first * image_bytes,
+              features.data() + first * dim, count);
   }
   return least_centred_cosine(features, expected, rows);
 }
@@ -93,6 +86,21 @@ BackboneCard find_card(const std::string& name_or_card) {
 }
 
 }  // namespace
+
+void run_batch(const Backbone& backbone, Context& context, std::uint8_t* images, float* features,
+               std::size_t count) {
+  const auto n = static_cast<std::int64_t>(count);
+  const TensorView input{
+      .name = backbone.card.input,
+      .data = images,
+      .dtype = DType::u8,
+      .shape = {n, backbone.preprocessing.height, backbone.preprocessing.width, 3}};
+  const TensorView output{.name = backbone.card.output,
+                          .data = features,
+                          .dtype = DType::f32,
+                          .shape = {n, backbone.card.feature_dim}};
+  context.infer({&input, 1}, {&output, 1});
+}
 
 double golden_threshold(Precision precision) {
   switch (precision) {
@@ -138,14 +146,13 @@ Backbone open_backbone(const std::string& name_or_card, const BackboneOptions& o
   backbone.golden_cosine = run_golden_sample(backbone);
   const Precision precision = backbone.engine->precision();
   if (!(backbone.golden_cosine >= golden_threshold(precision))) {
-    throw Error(ErrorKind::mismatch,
-                fmt::format("{} in {} on {} differs from PyTorch on its golden sample (cosine "
-                            "{:.5f}, at least {} is needed)",
-                            backbone.card.name, to_string(precision),
-                            backbone.engine->description(), backbone.golden_cosine,
-                            golden_threshold(precision)),
-                precision == Precision::fp32 ? "export the backbone again"
-                                             : "use --precision fp32");
+    throw Error(
+        ErrorKind::mismatch,
+        fmt::format("{} in {} on {} differs from PyTorch on its golden sample (cosine "
+                    "{:.5f}, at least {} is needed)",
+                    backbone.card.name, to_string(precision), backbone.engine->description(),
+                    backbone.golden_cosine, golden_threshold(precision)),
+        precision == Precision::fp32 ? "export the backbone again" : "use --precision fp32");
   }
   log_debug("{}: golden cosine {:.6f} in {}", backbone.card.name, backbone.golden_cosine,
             to_string(precision));

@@ -117,15 +117,17 @@ class CacheRun {
 
 void refuse_too_many_bad(const CachedDataset& result, std::size_t samples, double max_bad) {
   if (result.bad.size() == samples && samples > 0) {
-    throw Error(ErrorKind::bad_input, fmt::format("none of the {} images can be read, the first: {}: {}",
-                                                  samples, result.bad[0].path, result.bad[0].reason));
+    throw Error(ErrorKind::bad_input,
+                fmt::format("none of the {} images can be read, the first: {}: {}", samples,
+                            result.bad[0].path, result.bad[0].reason));
   }
   if (static_cast<double>(result.bad.size()) > max_bad * static_cast<double>(samples)) {
-    throw Error(ErrorKind::bad_input,
-                fmt::format("{} of {} images cannot be read, over the limit of {:g} %; the first: {}: {}",
-                            result.bad.size(), samples, max_bad * 100, result.bad[0].path,
-                            result.bad[0].reason),
-                "mend or remove them, or raise --max-bad");
+    throw Error(
+        ErrorKind::bad_input,
+        fmt::format("{} of {} images cannot be read, over the limit of {:g} %; the first: {}: {}",
+                    result.bad.size(), samples, max_bad * 100, result.bad[0].path,
+                    result.bad[0].reason),
+        "mend or remove them, or raise --max-bad");
   }
 }
 
@@ -167,7 +169,8 @@ CachedDataset cache_dataset(const Dataset& dataset, const Backbone& backbone,
     run.settle();
     std::vector<std::pair<std::string, SampleKey>> manifest;
     for (std::size_t i = 0; i < result.keys.size(); ++i) {
-      if (result.keys[i]) manifest.emplace_back(dataset.samples[i].source.display_name(), *result.keys[i]);
+      if (result.keys[i])
+        manifest.emplace_back(dataset.samples[i].source.display_name(), *result.keys[i]);
     }
     writer.finish(dataset.name, manifest);
   }

@@ -39,7 +39,8 @@ class Worker {
   explicit Worker(Run& run)
       : run_(run),
         spec_(run.backbone.preprocessing),
-        image_bytes_(static_cast<std::size_t>(spec_.height) * static_cast<std::size_t>(spec_.width) * 3),
+        image_bytes_(static_cast<std::size_t>(spec_.height) *
+                     static_cast<std::size_t>(spec_.width) * 3),
         batch_(static_cast<std::size_t>(run.backbone.engine->batch().opt)),
         dim_(static_cast<std::size_t>(run.backbone.card.feature_dim)),
         context_(run.backbone.engine->create_context()),
@@ -71,9 +72,8 @@ class Worker {
       const auto fetched = Clock::now();
       times_.fetch += std::chrono::duration<double>(fetched - start).count();
       if (!bytes) return;
-      const Image image =
-          decode_image(*bytes, {.limits = run_.options.limits,
-                                .exif_orientation = spec_.exif_orientation});
+      const Image image = decode_image(
+          *bytes, {.limits = run_.options.limits, .exif_orientation = spec_.exif_orientation});
       resize_and_crop(image, spec_, {images_.data() + items_.size() * image_bytes_, image_bytes_});
       times_.decode += seconds_since(fetched);
       items_.push_back(i);
@@ -89,16 +89,7 @@ class Worker {
   void flush() {
     if (items_.empty() || run_.stop) return;
     const auto start = Clock::now();
-    const auto n = static_cast<std::int64_t>(items_.size());
-    const TensorView input{.name = run_.backbone.card.input,
-                           .data = images_.data(),
-                           .dtype = DType::u8,
-                           .shape = {n, spec_.height, spec_.width, 3}};
-    const TensorView output{.name = run_.backbone.card.output,
-                            .data = features_.data(),
-                            .dtype = DType::f32,
-                            .shape = {n, static_cast<std::int64_t>(dim_)}};
-    context_->infer({&input, 1}, {&output, 1});
+    run_batch(run_.backbone, *context_, images_.data(), features_.data(), items_.size());
     times_.engine += seconds_since(start);
     for (std::size_t slot = 0; slot < items_.size(); ++slot) {
       const std::span<const float> row(features_.data() + slot * dim_, dim_);
@@ -130,8 +121,9 @@ int worker_count(const Backbone& backbone, const ExtractOptions& options) {
   if (options.workers > 0) return options.workers;
   const int contexts = backbone.engine->preferred_contexts();
   const int cores = usable_cores();
-  // With a stream a core, a worker that decodes leaves exactly its own core to do it on. With fewer,
-  // wider streams (or another device) decoding needs workers of its own beside those that wait.
+  // With a stream a core, a worker that decodes leaves exactly its own core to do it on. With
+  // fewer, wider streams (or another device) decoding needs workers of its own beside those that
+  // wait.
   return contexts >= cores ? contexts : contexts + cores;
 }
 

@@ -26,7 +26,8 @@ LatencySummary summarize(std::vector<double> milliseconds) {
   if (milliseconds.empty()) return {};
   std::ranges::sort(milliseconds);
   const auto at = [&](double share) {
-    return milliseconds[static_cast<std::size_t>(share * static_cast<double>(milliseconds.size() - 1))];
+    return milliseconds[static_cast<std::size_t>(share *
+                                                 static_cast<double>(milliseconds.size() - 1))];
   };
   const double sum = std::accumulate(milliseconds.begin(), milliseconds.end(), 0.0);
   return {.mean = sum / static_cast<double>(milliseconds.size()),
@@ -38,35 +39,26 @@ LatencySummary summarize(std::vector<double> milliseconds) {
 /// One context with its own pixels and features.
 class Runner {
  public:
-  Runner(const Backbone& backbone, int batch)
+  Runner(const Backbone& backbone, std::size_t batch)
       : backbone_(backbone), batch_(batch), context_(backbone.engine->create_context()) {
     const Preprocessing& spec = backbone.preprocessing;
-    images_.resize(static_cast<std::size_t>(batch) * static_cast<std::size_t>(spec.height) *
+    images_.resize(batch * static_cast<std::size_t>(spec.height) *
                    static_cast<std::size_t>(spec.width) * 3);
-    features_.resize(static_cast<std::size_t>(batch) * static_cast<std::size_t>(backbone.card.feature_dim));
+    features_.resize(batch * static_cast<std::size_t>(backbone.card.feature_dim));
     std::minstd_rand random(1);
     for (std::uint8_t& value : images_) value = static_cast<std::uint8_t>(random() >> 8);
   }
 
   /// Milliseconds of one request.
   double run() {
-    const Preprocessing& spec = backbone_.preprocessing;
-    const TensorView input{.name = backbone_.card.input,
-                           .data = images_.data(),
-                           .dtype = DType::u8,
-                           .shape = {batch_, spec.height, spec.width, 3}};
-    const TensorView output{.name = backbone_.card.output,
-                            .data = features_.data(),
-                            .dtype = DType::f32,
-                            .shape = {batch_, backbone_.card.feature_dim}};
     const auto start = Clock::now();
-    context_->infer({&input, 1}, {&output, 1});
+    run_batch(backbone_, *context_, images_.data(), features_.data(), batch_);
     return seconds_since(start) * 1000;
   }
 
  private:
   const Backbone& backbone_;
-  std::int64_t batch_;
+  std::size_t batch_;
   std::unique_ptr<Context> context_;
   std::vector<std::uint8_t> images_;
   std::vector<float> features_;
@@ -76,7 +68,7 @@ class Runner {
 
 EngineMeasurement measure_engine(const Backbone& backbone, double seconds) {
   EngineMeasurement result;
-  const int batch = backbone.engine->batch().opt;
+  const auto batch = static_cast<std::size_t>(backbone.engine->batch().opt);
   result.contexts = backbone.engine->preferred_contexts();
   std::vector<Runner> runners;
   for (int i = 0; i < result.contexts; ++i) runners.emplace_back(backbone, batch);
@@ -107,7 +99,7 @@ EngineMeasurement measure_engine(const Backbone& backbone, double seconds) {
   };
   everyone_for(seconds / 5, false);
   const double wall = everyone_for(seconds, true);
-  result.images_per_second = static_cast<double>(latencies.size()) * batch / wall;
+  result.images_per_second = static_cast<double>(latencies.size() * batch) / wall;
   result.batch_latency = summarize(std::move(latencies));
 
   Runner one(backbone, 1);
@@ -130,7 +122,8 @@ PipelineMeasurement measure_pipeline(const Backbone& backbone,
       .row = [&](std::size_t, std::span<const float>) { ++rows; },
       .bad =
           [&](std::size_t i, const std::string& reason) {
-            throw Error(ErrorKind::bad_input, images[i % images.size()].display_name() + ": " + reason);
+            throw Error(ErrorKind::bad_input,
+                        images[i % images.size()].display_name() + ": " + reason);
           }};
   PipelineMeasurement result;
   const auto pipeline_start = Clock::now();

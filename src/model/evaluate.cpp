@@ -89,7 +89,8 @@ Evaluation evaluate_model(const Model& model, const Dataset& dataset, const Cach
     std::vector<std::uint8_t> targets(samples.size() * classes);
     for (std::size_t i = 0; i < samples.size(); ++i) {
       for (const std::int32_t label : dataset.samples[samples[i]].labels) {
-        targets[i * classes + static_cast<std::size_t>(mapping[static_cast<std::size_t>(label)])] = 1;
+        targets[i * classes + static_cast<std::size_t>(mapping[static_cast<std::size_t>(label)])] =
+            1;
       }
     }
     sigmoid_all(probabilities, model.temperature);
@@ -122,9 +123,10 @@ std::vector<std::size_t> samples_to_score(const Model& model, Dataset& dataset,
       dataset.samples, [](const Sample& sample) { return sample.split == Split::none; });
   if (unsplit && trained_on && split != "all" && how.value("source", "") == "held out") {
     if (model.data.at("samples") != dataset.samples.size()) {
-      throw Error(ErrorKind::mismatch,
-                  here + " has changed since training, so its held-out images are not known any more",
-                  "train again, or score everything with --split all");
+      throw Error(
+          ErrorKind::mismatch,
+          here + " has changed since training, so its held-out images are not known any more",
+          "train again, or score everything with --split all");
     }
     apply_hold_out(dataset, {.fraction = how.at("fraction"), .seed = how.at("seed")});
   }

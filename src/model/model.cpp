@@ -46,24 +46,23 @@ void Model::save(const fs::path& target) const {
     throw Error(ErrorKind::usage, folder.string() + " exists and is not a model folder",
                 "choose another with --out");
   }
-  const nlohmann::json json = {
-      {"format", kFormat},
-      {"caft_version", version()},
-      {"classes", classes},
-      {"multi_label", multi_label},
-      {"preprocessing", to_json(preprocessing)},
-      {"backbone",
-       {{"name", backbone.name},
-        {"card", backbone.card.string()},
-        {"onnx_sha256", backbone.onnx_sha256},
-        {"precision", to_string(backbone.precision)},
-        {"backend", backbone.backend}}},
-      {"feature_dtype", to_string(feature_dtype)},
-      {"head", {{"file", kHeadFile}, {"kind", head.kind}}},
-      {"temperature", temperature},
-      {"data", data},
-      {"training", training},
-      {"metrics", metrics}};
+  const nlohmann::json json = {{"format", kFormat},
+                               {"caft_version", version()},
+                               {"classes", classes},
+                               {"multi_label", multi_label},
+                               {"preprocessing", to_json(preprocessing)},
+                               {"backbone",
+                                {{"name", backbone.name},
+                                 {"card", backbone.card.string()},
+                                 {"onnx_sha256", backbone.onnx_sha256},
+                                 {"precision", to_string(backbone.precision)},
+                                 {"backend", backbone.backend}}},
+                               {"feature_dtype", to_string(feature_dtype)},
+                               {"head", {{"file", kHeadFile}, {"kind", head.kind}}},
+                               {"temperature", temperature},
+                               {"data", data},
+                               {"training", training},
+                               {"metrics", metrics}};
   fs::create_directories(folder.parent_path());
   const fs::path fresh = folder.string() + ".tmp-" + std::to_string(::getpid());
   fs::remove_all(fresh);
@@ -82,7 +81,8 @@ void Model::save(const fs::path& target) const {
 Model Model::load(const fs::path& folder) {
   const fs::path file = folder / kModelFile;
   if (!fs::exists(file)) {
-    throw Error(ErrorKind::not_found, folder.string() + " is not a model folder: it has no model.json",
+    throw Error(ErrorKind::not_found,
+                folder.string() + " is not a model folder: it has no model.json",
                 "make one with caft train");
   }
   Model model;
@@ -96,11 +96,12 @@ Model Model::load(const fs::path& folder) {
     model.multi_label = json.at("multi_label").get<bool>();
     model.preprocessing = preprocessing_from_json(json.at("preprocessing"));
     const nlohmann::json& backbone = json.at("backbone");
-    model.backbone = {.name = backbone.at("name").get<std::string>(),
-                      .card = backbone.at("card").get<std::string>(),
-                      .onnx_sha256 = backbone.at("onnx_sha256").get<std::string>(),
-                      .precision = precision_from_string(backbone.at("precision").get<std::string>()),
-                      .backend = backbone.at("backend").get<std::string>()};
+    model.backbone = {
+        .name = backbone.at("name").get<std::string>(),
+        .card = backbone.at("card").get<std::string>(),
+        .onnx_sha256 = backbone.at("onnx_sha256").get<std::string>(),
+        .precision = precision_from_string(backbone.at("precision").get<std::string>()),
+        .backend = backbone.at("backend").get<std::string>()};
     model.feature_dtype = dtype_from_string(json.at("feature_dtype").get<std::string>());
     model.temperature = json.at("temperature").get<double>();
     model.data = json.at("data");

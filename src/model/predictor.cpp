@@ -23,7 +23,7 @@ std::vector<float> rounded(std::span<const float> features, DType dtype) {
 
 }  // namespace
 
-Backbone open_model_backbone(const Model& model, const Predictor::Options& options) {
+Backbone open_model_backbone(const Model& model, const PredictorOptions& options) {
   const Preprocessing& spec = model.preprocessing;
   BackboneOptions open;
   open.backend = options.backend.empty() ? model.backbone.backend : options.backend;
@@ -58,7 +58,7 @@ Backbone open_model_backbone(const Model& model, const Predictor::Options& optio
   return backbone;
 }
 
-Predictor::Predictor(Model model, const Options& options)
+Predictor::Predictor(Model model, const PredictorOptions& options)
     : model_(std::move(model)), options_(options), backbone_(open_model_backbone(model_, options)) {
   if (model_.head.inputs() != static_cast<std::size_t>(backbone_.card.feature_dim)) {
     throw Error(ErrorKind::mismatch, "the head does not fit the features of " + backbone_.card.name,
@@ -75,7 +75,8 @@ Prediction Predictor::classify(std::span<const float> features) const {
   }
   std::vector<std::int32_t> order(p.size());
   std::iota(order.begin(), order.end(), 0);
-  const auto count = std::min<std::size_t>(order.size(), static_cast<std::size_t>(std::max(1, options_.top)));
+  const auto count =
+      std::min<std::size_t>(order.size(), static_cast<std::size_t>(std::max(1, options_.top)));
   std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(),
                     [&p](std::int32_t a, std::int32_t b) {
                       const float pa = p[static_cast<std::size_t>(a)];

@@ -12,11 +12,11 @@ namespace caft {
 struct BackboneOptions {
   std::string backend;  ///< "openvino", "reference"; empty: the fastest that this machine has
   Precision precision = Precision::automatic;
-  int image_size = 0;  ///< square crop in pixels, 0: the card's; Resize scales with it
+  int image_size = 0;   ///< square crop in pixels, 0: the card's; Resize scales with it
   bool squash = false;  ///< resize straight to the image size: the whole image, ratio not kept
   bool exif_orientation = false;
-  int batch = 16;      ///< images a request
-  int threads = 0;     ///< 0: every core this process may use
+  int batch = 16;   ///< images a request
+  int threads = 0;  ///< 0: every core this process may use
   bool latency = false;
 };
 
@@ -24,10 +24,12 @@ struct BackboneOptions {
 struct Backbone {
   BackboneCard card;
   Preprocessing preprocessing;  ///< the card's, with the options applied
-  std::shared_ptr<Engine> engine;  ///< input u8 NHWC `images`, output f32 `features` [N, feature_dim]
+  std::shared_ptr<Engine>
+      engine;  ///< input u8 NHWC `images`, output f32 `features` [N, feature_dim]
   std::string backend;
-  /// Least cosine over the golden sample's rows, after subtracting their mean, against PyTorch's fp32
-  /// features. 1 when the preprocessing size differs from the card's, where no golden sample fits.
+  /// Least cosine over the golden sample's rows, after subtracting their mean, against PyTorch's
+  /// fp32 features. 1 when the preprocessing size differs from the card's, where no golden sample
+  /// fits.
   double golden_cosine = 1;
 };
 
@@ -39,5 +41,10 @@ double golden_threshold(Precision precision);
 /// hash, builds the engine, runs the golden sample. Throws Error(mismatch) when hash or golden
 /// features disagree, and whatever the store and the engine throw.
 Backbone open_backbone(const std::string& name_or_card, const BackboneOptions& options = {});
+
+/// Runs `count` images, u8 [count, height, width, 3], through one of the backbone's contexts into
+/// `features`, f32 [count, feature_dim].
+void run_batch(const Backbone& backbone, Context& context, std::uint8_t* images, float* features,
+               std::size_t count);
 
 }  // namespace caft

@@ -35,7 +35,7 @@ struct CachedDataset {
   Cache cache;
   std::vector<std::optional<SampleKey>> keys;  ///< per sample; absent where the file is bad
   std::size_t computed = 0;  ///< samples that went through the backbone in this run
-  std::size_t reused = 0;    ///< samples whose features were there already, or stand for two samples
+  std::size_t reused = 0;  ///< samples whose features were there already, or stand for two samples
   std::vector<BadFile> bad;
   double seconds = 0;
   ExtractTimes times;
@@ -45,8 +45,9 @@ struct CachedDataset {
 Fingerprint backbone_fingerprint(const Backbone& backbone, DType dtype);
 
 /// Computes the features that the cache lacks and stores them. Can be killed at any moment and run
-/// again: what was committed is kept. Throws Error(bad_input) when more than `max_bad` of the samples
-/// are unreadable (what was computed stays cached), Error(mismatch) on a foreign cache folder.
+/// again: what was committed is kept. Throws Error(bad_input) when more than `max_bad` of the
+/// samples are unreadable (what was computed stays cached), Error(mismatch) on a foreign cache
+/// folder.
 CachedDataset cache_dataset(const Dataset& dataset, const Backbone& backbone,
                             const CacheOptions& options = {});
 

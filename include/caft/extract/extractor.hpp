@@ -13,8 +13,8 @@
 
 namespace caft {
 
-/// Where the pieces of work come from and go to. All three are called from worker threads, several at
-/// once, and must be thread-safe; an exception that they throw ends the run and is rethrown.
+/// Where the pieces of work come from and go to. All three are called from worker threads, several
+/// at once, and must be thread-safe; an exception that they throw ends the run and is rethrown.
 struct ExtractTask {
   std::size_t count = 0;
   /// Encoded bytes of item i; nothing to skip it. Error(bad_input | not_found | io) makes it a bad
@@ -34,9 +34,9 @@ struct ExtractTimes {
   double fetch = 0, decode = 0, engine = 0;
 };
 
-/// Runs every item of `task` through `backbone`. Rows arrive in no particular order. Each worker does
-/// all stages for its own batch, so no queue stands between them and memory is bounded by workers x
-/// batch. Non-finite features are Error(mismatch): the engine is at fault, not the image.
+/// Runs every item of `task` through `backbone`. Rows arrive in no particular order. Each worker
+/// does all stages for its own batch, so no queue stands between them and memory is bounded by
+/// workers x batch. Non-finite features are Error(mismatch): the engine is at fault, not the image.
 ExtractTimes extract(const Backbone& backbone, const ExtractTask& task,
                      const ExtractOptions& options = {});
 

@@ -13,9 +13,9 @@ struct LatencySummary {
 };
 
 struct EngineMeasurement {
-  double images_per_second = 0;  ///< all contexts busy, batches of engine->batch().opt
-  LatencySummary batch_latency;  ///< of one such request
-  LatencySummary single_latency; ///< of one image, one request at a time
+  double images_per_second = 0;   ///< all contexts busy, batches of engine->batch().opt
+  LatencySummary batch_latency;   ///< of one such request
+  LatencySummary single_latency;  ///< of one image, one request at a time
   int contexts = 0;
 };
 
@@ -27,8 +27,8 @@ struct PipelineMeasurement {
   double pipeline_images_per_second = 0;  ///< all of it, as caching does, but nothing is stored
 };
 
-/// Runs `images` through the pipeline `passes` times. Throws Error(bad_input) when one is unreadable:
-/// a benchmark over fewer images than it says would mislead.
+/// Runs `images` through the pipeline `passes` times. Throws Error(bad_input) when one is
+/// unreadable: a benchmark over fewer images than it says would mislead.
 PipelineMeasurement measure_pipeline(const Backbone& backbone,
                                      const std::vector<ImageSource>& images, int passes);
 

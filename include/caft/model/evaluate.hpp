@@ -21,7 +21,7 @@ struct Mistake {
 
 struct Evaluation {
   Metrics metrics;
-  double ece_uncalibrated = 0;  ///< with temperature 1
+  double ece_uncalibrated = 0;                 ///< with temperature 1
   double accuracy_low = 0, accuracy_high = 0;  ///< Wilson score interval, 95 %
   std::vector<Mistake> mistakes;  ///< wrong top-1 predictions, most confident first (single label)
 };
@@ -40,6 +40,7 @@ Evaluation evaluate_model(const Model& model, const Dataset& dataset, const Cach
 /// An unsplit data set that the model was trained on is divided as it was then. Throws
 /// Error(not_found) when there are none, Error(mismatch) when the data set has changed since.
 std::vector<std::size_t> samples_to_score(const Model& model, Dataset& dataset,
-                                          const std::filesystem::path& path, const std::string& split);
+                                          const std::filesystem::path& path,
+                                          const std::string& split);
 
 }  // namespace caft

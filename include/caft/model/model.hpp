@@ -13,11 +13,12 @@
 
 namespace caft {
 
-/// The frozen backbone that a head was trained on. A head means nothing on any other features, so the
-/// hash is checked each time the model is opened.
+/// The frozen backbone that a head was trained on. A head means nothing on any other features, so
+/// the hash is checked each time the model is opened.
 struct BackboneReference {
   std::string name;
-  std::filesystem::path card;  ///< absolute, where it was at training; else the store's NAME is tried
+  std::filesystem::path
+      card;  ///< absolute, where it was at training; else the store's NAME is tried
   std::string onnx_sha256;
   Precision precision = Precision::fp32;  ///< that the head was trained on
   std::string backend;
@@ -31,10 +32,10 @@ struct Model {
   BackboneReference backbone;
   DType feature_dtype = DType::f16;  ///< features are rounded to it, at training and at prediction
   Head head;
-  double temperature = 1;    ///< logits are divided by it before softmax (or sigmoid)
-  nlohmann::json data;       ///< the data set: name, path, samples, and how it was split
-  nlohmann::json training;   ///< configuration, history and details
-  nlohmann::json metrics;    ///< what the choices were made on: accuracy, macro_f1, ece …
+  double temperature = 1;   ///< logits are divided by it before softmax (or sigmoid)
+  nlohmann::json data;      ///< the data set: name, path, samples, and how it was split
+  nlohmann::json training;  ///< configuration, history and details
+  nlohmann::json metrics;   ///< what the choices were made on: accuracy, macro_f1, ece …
 
   /// Publishes the folder: built beside it, then renamed; a model that is there is replaced whole.
   /// Throws Error(usage) when the folder exists and holds something else.

@@ -25,20 +25,21 @@ struct Prediction {
   std::string error;
 };
 
+struct PredictorOptions {
+  std::string backend;                 ///< empty: the model's
+  std::optional<Precision> precision;  ///< absent: the model's
+  std::string card;                    ///< another place of the backbone's card; empty: the model's
+  int threads = 0;
+  int batch = 16;
+  int top = 5;  ///< classes reported
+  ExtractOptions extract;
+};
+
 /// Opens the model's own backbone and refuses any other: hash, precision and preprocessing must be
 /// those that the head was trained on. Thread-safe.
 class Predictor {
  public:
-  struct Options {
-    std::string backend;               ///< empty: the model's
-    std::optional<Precision> precision;  ///< absent: the model's
-    std::string card;                  ///< another place of the backbone's card; empty: the model's
-    int threads = 0;
-    int batch = 16;
-    int top = 5;  ///< classes reported
-    ExtractOptions extract;
-  };
-  explicit Predictor(Model model, const Options& options = {});
+  explicit Predictor(Model model, const PredictorOptions& options = {});
 
   /// Predictions in the order of `images`. A bad image is an entry with `error`.
   [[nodiscard]] std::vector<Prediction> predict(const std::vector<ImageSource>& images,
@@ -49,12 +50,12 @@ class Predictor {
  private:
   [[nodiscard]] Prediction classify(std::span<const float> features) const;
   Model model_;
-  Options options_;
+  PredictorOptions options_;
   Backbone backbone_;
 };
 
 /// Opens the backbone of `model` with its preprocessing. Throws Error(mismatch) when the backbone
 /// found is not the one that the head was trained on.
-Backbone open_model_backbone(const Model& model, const Predictor::Options& options);
+Backbone open_model_backbone(const Model& model, const PredictorOptions& options);
 
 }  // namespace caft
