@@ -150,9 +150,10 @@ constexpr std::array kRules = {
 bool is_picture(const json& value) {
   if (!value.is_string()) return false;
   const auto& text = value.get_ref<const std::string&>();
-  return std::ranges::any_of(
-      std::array{"data:image/jpeg;base64,", "data:image/png;base64,", "data:image/webp;base64,"},
-      [&](const char* start) { return text.starts_with(start); });
+  return text.empty() ||
+         std::ranges::any_of(std::array{"data:image/jpeg;base64,", "data:image/png;base64,",
+                                        "data:image/webp;base64,"},
+                             [&](const char* start) { return text.starts_with(start); });
 }
 
 bool fits(const json& value, Kind kind) {

@@ -134,6 +134,11 @@ TEST_F(ReportTest, RefusesPicturesFromElsewhere) {
   }
 }
 
+TEST_F(ReportTest, TakesAPictureThatCouldNotBeMade) {
+  const json data = {{"title", "t"}, {"dataset", {{"samples", {{{"thumbnail", ""}}}}}}};
+  EXPECT_EQ(refusal(data, folder_ / "report.html"), "accepted");
+}
+
 TEST_F(ReportTest, RefusesAConfusionMatrixThatDoesNotFit) {
   const auto file = folder_ / "refused.html";
   const json names = {{{"class", "a"}}, {{"class", "b"}}};

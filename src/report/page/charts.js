@@ -53,7 +53,10 @@ function axis(title, extra = {}) {
 
 /** A legend that shows lines as lines, with their dashes, and bars as boxes. */
 const legendLabels = (chart) => Chart.defaults.plugins.legend.labels.generateLabels(chart)
-  .map((label) => ({...label, pointStyle: chart.data.datasets[label.datasetIndex].type === "bar" ? "rect" : "line"}));
+  .map((label) => {
+    const {type, borderDash} = chart.data.datasets[label.datasetIndex];
+    return {...label, ...(type === "bar" ? {pointStyle: "rect"} : {pointStyle: "line", lineDash: borderDash ?? [], lineWidth: 2})};
+  });
 
 /** Options common to all plots. `value(item)` writes a point for its tooltip. */
 function chartOptions({scales, value, title, legend = true}) {
@@ -76,7 +79,7 @@ function chartOptions({scales, value, title, legend = true}) {
 function line(label, points, colourName, extra = {}) {
   return {
     type: "line", label, data: points, borderColor: colour(colourName), backgroundColor: colour(colourName),
-    borderWidth: 2, pointRadius: points.length > 40 ? 0 : 2.5, pointHoverRadius: 4, tension: 0,
+    borderWidth: 2, pointRadius: points.length > 25 ? 0 : 2.5, pointHoverRadius: 4, tension: 0,
     spanGaps: true, ...extra,
   };
 }

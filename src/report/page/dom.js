@@ -38,7 +38,7 @@ const write = {
   brief: (value) => {
     if (!isNumber(value)) return EMPTY;
     const size = Math.abs(value);
-    return size !== 0 && (size < 1e-3 || size >= 1e6)
+    return size !== 0 && (size < 1e-4 || size >= 1e6)
       ? value.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e").replace("-", "−") : brief.format(value);
   },
   briefPercent: (value) => (isNumber(value) ? `${brief.format(value * 100)}\u202f%` : EMPTY),

@@ -7,8 +7,8 @@ const share = (count, total) => (total > 0 ? count / total : 0);
 function matrixCell(names, t, p, count, total) {
   const part = share(count, total);
   const kind = `${t === p ? "hit" : "miss"}${count > 0 ? " some" : ""}`;
-  // The square root keeps rare confusions visible beside the diagonal.
-  return el("td", {class: kind, "--heat": Math.sqrt(part).toFixed(3), "data-t": t, "data-p": p},
+  // The power keeps rare confusions visible beside the diagonal.
+  return el("td", {class: kind, "--heat": (part ** 0.42).toFixed(3), "data-t": t, "data-p": p},
     el("span", {class: "count"}, write.count(count)),
     el("span", {class: "share"}, count > 0 ? write.percent(part) : ""));
 }
@@ -38,7 +38,7 @@ function confusionMatrix(names, rows) {
   const size = names.length;
   const options = size <= 12 ? ["both", "counts", "shares"] : ["colours", "counts", "shares"];
   const start = size <= 12 ? "both" : size <= 30 ? "counts" : "colours";
-  const table = el("table", {class: `matrix${size > 6 ? " turned" : ""}`, "data-show": start},
+  const table = el("table", {class: `matrix${size > 6 ? " turned" : size <= 4 ? " few" : ""}`, "data-show": start},
     el("caption", {class: "hidden-text"}, "Confusion matrix: a row a true class, a column a predicted class"),
     el("thead", {}, el("tr", {}, el("th", {scope: "col"}, "truth ↓", el("br"), "predicted →"),
       names.map((name) => el("th", {scope: "col", title: name}, el("span", {}, name))))),

@@ -134,7 +134,7 @@ function pathPlot(training) {
   const points = (key) => steps.filter((s) => isNumber(s[key])).map((s) => ({x: s.lambda, y: s[key]}));
   const marked = {pointRadius: (c) => (is({lambda: c.raw?.x}) ? 7 : 2.5), pointStyle: (c) => (is({lambda: c.raw?.x}) ? "rectRot" : "circle")};
   const caption = "Regularisation path";
-  return plot({caption, note: "cross-validated, for each λ; ◆ is the chosen one",
+  return plot({caption, note: "◆ is the chosen λ",
     label: `${caption}: ${steps.length} values of lambda from ${write.brief(steps[0].lambda)} to ${write.brief(steps[steps.length - 1].lambda)}`
       + (isNumber(chosen) ? `; chosen ${write.brief(chosen)}.` : "."),
     make: () => ({
@@ -162,7 +162,10 @@ function pathPlot(training) {
 
 function trainingSection({training}) {
   if (!training) return null;
-  const history = list(training.history).filter((h) => isNumber(h.epoch));
+  let history = list(training.history).filter((h) => isNumber(h.epoch));
+  if (!history.some((h) => h.val_loss || h.val_accuracy)) {
+    history = history.map((h) => ({...h, val_loss: null, val_accuracy: null}));  // never measured
+  }
   const x = isLbfgs(training) ? "iteration" : "epoch";
   const plots = history.length < 2 ? [] : [
     historyPlot(history, {caption: "Loss", unit: "cross-entropy", x, write: write.real, tick: write.brief, series: [
