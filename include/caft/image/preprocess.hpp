@@ -36,15 +36,16 @@ struct Preprocessing {
 
 /// JSON: {"resize_mode": "short_side"|"exact", "resize", "height", "width", "interpolation":
 /// "bilinear"|"bicubic", "antialias": true, "mean": [3], "std": [3], "color": "RGB",
-/// "exif_orientation"}. Reading throws Error(bad_input) naming the field; antialias false and colour
-/// orders other than RGB are refused, since no catalogue backbone uses them.
+/// "exif_orientation"}. Reading throws Error(bad_input) naming the field; antialias false and
+/// colour orders other than RGB are refused, since no catalogue backbone uses them.
 nlohmann::json to_json(const Preprocessing& spec);
 Preprocessing preprocessing_from_json(const nlohmann::json& json);
 
-/// Resizes and crops into `out`, [height, width, 3] u8 (NHWC without N), which must have exactly that
-/// many bytes. Bit-equal to Pillow's Image.resize (antialiased, 8-bit fixed point) followed by
+/// Resizes and crops into `out`, [height, width, 3] u8 (NHWC without N), which must have exactly
+/// that many bytes. Bit-equal to Pillow's Image.resize (antialiased, 8-bit fixed point) followed by
 /// torchvision's CenterCrop, which pads with zeros where the image is smaller than the crop.
-/// Thread-safe. Throws Error(usage) on a wrong output size.
+/// Thread-safe. Throws Error(usage) on a wrong output size, Error(bad_input) on an image so long
+/// and thin that its filters and rows would take more than 256 MiB.
 void resize_and_crop(const Image& image, const Preprocessing& spec, std::span<std::uint8_t> out);
 
 /// (x / 255 - mean) / std into [3, height, width] f32 (CHW), for engines that do not do it inside.
