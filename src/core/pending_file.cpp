@@ -12,7 +12,6 @@
 #include <cstring>
 
 #include "caft/core/error.hpp"
-#include "caft/core/file.hpp"
 
 namespace caft {
 namespace {
@@ -79,21 +78,30 @@ void PendingFile::sync() {
 
 void PendingFile::publish_over(bool durable) {
   if (std::rename(temporary_.c_str(), target_.c_str()) != 0) refuse("rename to", target_, errno);
-  published(durable);
+  published(durable, false);
 }
 
 void PendingFile::publish_new(bool durable) {
   if (durability_calls().rename_new(temporary_.c_str(), target_.c_str()) != 0)
     refuse("publish", target_, errno);
-  published(durable);
+  published(durable, true);
 }
 
-void PendingFile::published(bool durable) {
+// The rename is durable once the folder is. If that cannot be said, a file that was new is taken
+// back; one that replaced another cannot be.
+void PendingFile::published(bool durable, bool was_new) {
   close();
   temporary_.clear();
   if (!durable) return;
   const std::filesystem::path parent = target_.parent_path();
-  fsync_folder(parent.empty() ? "." : parent);
+  const std::filesystem::path folder = parent.empty() ? "." : parent;
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = descriptor >= 0 && durability_calls().fsync(descriptor) == 0;
+  const int error = errno;
+  if (descriptor >= 0) ::close(descriptor);
+  if (synced) return;
+  if (was_new) ::unlink(target_.c_str());
+  refuse("fsync the folder", folder, error);
 }
 
 }  // namespace caft

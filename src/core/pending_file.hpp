@@ -35,8 +35,8 @@ class PendingFile {
   /// fsync. Throws Error(io); the file must then be given up, since the kernel may have dropped the
   /// dirty pages and a second fsync would lie.
   void sync();
-  /// Renames over `target` / refuses when `target` exists. Either makes the rename durable when
-  /// `durable`. Throws Error(io).
+  /// Renames over `target` / refuses when `target` exists, and makes the rename durable when
+  /// `durable`; if that fails, a new file is removed again. Throws Error(io).
   void publish_over(bool durable = true);
   void publish_new(bool durable = true);
 
@@ -44,7 +44,7 @@ class PendingFile {
 
  private:
   void close() noexcept;
-  void published(bool durable);
+  void published(bool durable, bool was_new);
   std::filesystem::path target_, temporary_;
   int descriptor_ = -1;
 };

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -26,7 +27,8 @@ using SampleKey = Key128;
 struct Fingerprint {
   nlohmann::json hard;
   nlohmann::json soft;
-  /// First 32 hexadecimal digits of the SHA-256 of `hard` in canonical form (sorted keys, no spaces).
+  /// First 32 hexadecimal digits of the SHA-256 of `hard` in canonical form (sorted keys, no
+  /// spaces).
   [[nodiscard]] std::string id() const;
 };
 
@@ -34,10 +36,10 @@ struct Fingerprint {
 struct FeatureMatrix {
   std::size_t rows = 0;
   std::size_t dim = 0;
-  DType dtype = DType::f32;  ///< f32 or f16
+  DType dtype = DType::f32;           ///< f32 or f16
   std::shared_ptr<std::byte[]> data;  ///< [rows, dim], packed, 64-byte aligned
-  /// row_of[i] is the row of the i-th key asked for. Rows stand in the shards' order, so that reading
-  /// is sequential; equal keys share a row.
+  /// row_of[i] is the row of the i-th key asked for. Rows stand in the shards' order, so that
+  /// reading is sequential; equal keys share a row.
   std::vector<std::uint32_t> row_of;
 };
 
@@ -69,8 +71,8 @@ class Cache {
     std::size_t dim = 0;
   };
 
-  /// Opens `folder`, or makes it when it does not exist. Throws Error(mismatch), printing the fields
-  /// that differ, when it exists with another hard fingerprint, dtype or dim.
+  /// Opens `folder`, or makes it when it does not exist. Throws Error(mismatch), printing the
+  /// fields that differ, when it exists with another hard fingerprint, dtype or dim.
   static Cache open_or_create(const std::filesystem::path& folder, const Fingerprint& fingerprint,
                               const CreateOptions& options);
   /// Opens an existing cache. Throws Error(not_found), Error(mismatch: newer format).
@@ -94,7 +96,8 @@ class Cache {
 
   /// Checks every byte of every shard against its checksums, and the index against the shards.
   /// `progress(done, total)` counts bytes.
-  [[nodiscard]] std::vector<CacheFault> verify() const;
+  [[nodiscard]] std::vector<CacheFault> verify(
+      const std::function<void(std::uint64_t, std::uint64_t)>& progress = {}) const;
 
   /// The path-to-key memo: absent when unknown or when the stamp has changed.
   [[nodiscard]] std::optional<SampleKey> remembered(const std::string& path,
@@ -106,13 +109,13 @@ class Cache {
     struct Options {
       std::size_t shard_bytes = std::size_t{64} << 20;  ///< payload at which a shard is committed
       double shard_seconds = 30;  ///< or the age at which it is: what a kill can cost
-      bool durable = true;  ///< fsync; false only for tests of other things
+      bool durable = true;        ///< fsync; false only for tests of other things
     };
     Writer(Writer&&) noexcept;
     ~Writer();  ///< uncommitted rows are dropped: call finish()
-    /// Appends one row ([dim] f32), storing it as the cache's dtype. Throws Error(bad_input) on NaN,
-    /// infinity, or a value that f16 cannot hold, before anything is stored. A key that is there
-    /// already is ignored. Thread-safe.
+    /// Appends one row ([dim] f32), storing it as the cache's dtype. Throws Error(bad_input) on
+    /// NaN, infinity, or a value that f16 cannot hold, before anything is stored. A key that is
+    /// there already is ignored. Thread-safe.
     void append(const SampleKey& key, std::span<const float> row);
     /// Remembers a path's key; stored with the next commit. Thread-safe.
     void remember(const std::string& path, const FileStamp& stamp, const SampleKey& key);
