@@ -21,14 +21,20 @@ struct ReliabilityBin {
 
 struct Metrics {
   std::size_t n = 0;
-  double loss = 0;      ///< mean cross-entropy (multi-label: mean binary cross-entropy), natural log
+  double loss = 0;  ///< mean cross-entropy (multi-label: mean binary cross-entropy), natural log
   double accuracy = 0;  ///< top-1; multi-label: all labels of a sample right (subset accuracy)
-  double top5 = 0;      ///< 1 when there are at most five classes
+  /// 1 when there are at most five classes. Of equal probabilities the lower class ranks first;
+  /// multi-label: some label of the sample is among its five most probable.
+  double top5 = 0;
   double macro_f1 = 0;
-  double ece = 0;  ///< expected calibration error, 15 equal bins (Guo et al. 2017)
+  /// Expected calibration error (Guo et al. 2017, eq. 3): over 15 bins of equal width, the mean of
+  /// |accuracy - mean confidence| weighted by counts. A prediction's confidence is its class's
+  /// probability; multi-label: every label is a prediction, by max(p, 1 - p).
+  double ece = 0;
   std::optional<double> roc_auc;  ///< two classes: of class 1; multi-label: macro mean
   std::vector<ClassMetrics> per_class;
-  std::vector<std::vector<std::uint64_t>> confusion;  ///< [truth][predicted]; empty when multi-label
+  std::vector<std::vector<std::uint64_t>>
+      confusion;  ///< [truth][predicted]; empty when multi-label
   std::vector<ReliabilityBin> reliability;
 };
 
@@ -36,7 +42,8 @@ struct Metrics {
 void softmax_rows(std::span<float> logits, std::size_t classes, double temperature = 1);
 void sigmoid_all(std::span<float> logits, double temperature = 1);
 
-/// Metrics of probabilities [n, classes] against class indices, or against 0/1 targets [n, classes].
+/// Metrics of probabilities [n, classes] against class indices, or against 0/1 targets [n,
+/// classes].
 Metrics evaluate(std::span<const float> probabilities, std::span<const std::int32_t> labels,
                  std::size_t classes);
 Metrics evaluate_multi_label(std::span<const float> probabilities,

@@ -17,8 +17,8 @@
 
 namespace caft {
 
-/// What a head learns from. Sample i has features.row(row_of[i]) and target i; a sample is named by its
-/// index. Held-out samples are not in here at all.
+/// What a head learns from. Sample i has features.row(row_of[i]) and target i; a sample is named by
+/// its index. Held-out samples are not in here at all.
 struct TrainingData {
   FeatureView features;
   std::span<const std::uint32_t> row_of;    ///< [samples]
@@ -26,7 +26,8 @@ struct TrainingData {
   std::span<const std::uint8_t> multi_hot;  ///< [samples, classes] 0/1; empty when single-label
   std::size_t classes = 0;
   std::span<const std::uint32_t> train;  ///< sample indices
-  std::span<const std::uint32_t> val;    ///< sample indices for every choice; may be empty (see trainers)
+  std::span<const std::uint32_t>
+      val;  ///< sample indices for every choice; may be empty (see trainers)
 };
 
 enum class Optimizer : std::uint8_t { lbfgs, adamw, sgd };
@@ -39,24 +40,29 @@ struct TrainConfig {
   int epochs = 30;
   int batch = 64;
   double learning_rate = 1e-3;
-  double momentum = 0.9;  ///< sgd
+  double momentum = 0.9;       ///< sgd
   double weight_decay = 1e-4;  ///< adamw, sgd (decoupled for adamw)
-  std::vector<double> l2;  ///< lbfgs: candidates for lambda in mean loss + lambda/2 |W|^2; empty: a path
-  int folds = 5;           ///< lbfgs: of the cross-validation that chooses lambda
-  bool balanced = false;   ///< class weights n / (classes * n_c), as scikit-learn's "balanced"
+  /// lbfgs: candidates for lambda in mean loss + lambda/2 |W|^2 (multi-label: of each label's
+  /// loss); biases are not regularised, features are standardised. Empty: a path.
+  std::vector<double> l2;
+  int folds = 5;          ///< lbfgs: of the cross-validation that chooses lambda
+  bool balanced = false;  ///< class weights n / (classes * n_c), as scikit-learn's "balanced"
   double label_smoothing = 0;
-  int hidden = 512;        ///< mlp
-  double dropout = 0.5;    ///< mlp, vgg
-  int patience = 0;        ///< epochs without a better validation loss before stopping; 0: never
+  int hidden = 512;      ///< mlp
+  double dropout = 0.5;  ///< mlp, vgg
+  int patience = 0;      ///< epochs without a better validation loss before stopping; 0: never
   std::uint64_t seed = 0;
-  int threads = 0;         ///< 0: every core this process may use
-  std::filesystem::path checkpoint;  ///< written after each epoch when not empty
-  bool resume = false;     ///< continue from `checkpoint` when it exists
+  int threads = 0;                   ///< 0: every core this process may use
+  std::filesystem::path checkpoint;  ///< adamw, sgd: written after each epoch when not empty
+  bool resume = false;               ///< continue from `checkpoint` when it exists
 };
 
 struct EpochRecord {
-  int epoch = 0;  ///< from 1 (lbfgs: one record an iteration of the final fit)
-  double train_loss = 0, val_loss = 0, val_accuracy = 0, learning_rate = 0, milliseconds = 0;
+  int epoch = 0;          ///< from 1 (lbfgs: one record an iteration of the final fit)
+  double train_loss = 0;  ///< what is minimised: weighted, smoothed, lbfgs: with the penalty
+  double val_loss = 0, val_accuracy = 0;  ///< plain cross-entropy; 0 where there is no validation
+  double learning_rate = 0;
+  double milliseconds = 0;  ///< of training alone, without validation and checkpoint
 };
 
 struct TrainOutcome {
@@ -65,19 +71,23 @@ struct TrainOutcome {
   double seconds = 0;
   double epoch_ms = 0;     ///< median
   double temperature = 1;  ///< fitted on validation (or out-of-fold) logits
-  /// Logits of the samples that choices were made on: `val`, or, for lbfgs without `val`, every
-  /// training sample by the fold that did not see it. [scored.size(), classes].
+  /// Logits of the samples that choices were made on: `val`. Without `val`, for lbfgs: every
+  /// training sample by the fold that did not see it, or, where that costs too much, one held-out
+  /// fifth; for adamw and sgd: the tenth of the training samples that was held out. [scored.size(),
+  /// classes].
   std::vector<std::uint32_t> scored;
   std::vector<float> scored_logits;
   nlohmann::json details;  ///< the trainer's own: chosen lambda, the path's losses …
 };
 
-/// A maker of heads. `fused` (linear, mlp) is in libcaft; `torch` (vgg, user modules) is opened at need.
+/// A maker of heads. `fused` (linear, mlp) is in libcaft; `torch` (vgg, user modules) is opened at
+/// need.
 class HeadTrainer {
  public:
   virtual ~HeadTrainer() = default;
-  /// Throws Error(usage) on a configuration that makes no sense, Error(bad_input) on data that cannot
-  /// be learnt from (one class, non-finite features), Error(mismatch) on a foreign checkpoint.
+  /// Throws Error(usage) on a configuration that makes no sense, Error(bad_input) on data that
+  /// cannot be learnt from (one class, non-finite features), Error(mismatch) on a foreign
+  /// checkpoint.
   virtual TrainOutcome train(const TrainingData& data, const TrainConfig& config,
                              ProgressSink* progress) = 0;
 };

@@ -1,0 +1,159 @@
+// Times head training on synthetic features and prints one JSON document. bench/head_peer.py runs
+// it in turns with a plain PyTorch loop, so that the ratio is taken on one machine in one run.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "caft/core/dtype.hpp"
+#include "caft/core/error.hpp"
+#include "caft/head/trainer.hpp"
+
+namespace {
+
+struct Shape {
+  std::size_t samples = 9144, dim = 1280, classes = 101;
+};
+
+/// Noise around a class centre, so that training has something to learn. A plain congruential
+/// generator: the values do not matter, only that they are the same everywhere.
+class Synthetic {
+ public:
+  Synthetic(const Shape& shape, caft::DType dtype)
+      : shape_(shape), dtype_(dtype), centres_(shape.classes * shape.dim) {
+    for (float& value : centres_) value = noise();
+    std::vector<float> row(shape.dim);
+    const std::size_t bytes = shape.dim * caft::size_of(dtype);
+    data_.resize(shape.samples * bytes);
+    for (std::size_t i = 0; i < shape.samples; ++i) {
+      const std::size_t label = i % shape.classes;
+      for (std::size_t j = 0; j < shape.dim; ++j) {
+        row[j] = 0.3F * centres_[label * shape.dim + j] + noise();
+      }
+      if (dtype == caft::DType::f16) {
+        caft::float_to_half(row.data(), reinterpret_cast<std::uint16_t*>(&data_[i * bytes]),
+                            shape.dim);
+      } else {
+        std::memcpy(&data_[i * bytes], row.data(), bytes);
+      }
+      labels_.push_back(static_cast<std::int32_t>(label));
+      index_.push_back(static_cast<std::uint32_t>(i));
+    }
+  }
+
+  /// The first `val` samples are the validation part.
+  [[nodiscard]] caft::TrainingData data(std::size_t val) const {
+    const std::span<const std::uint32_t> all(index_);
+    return {.features = {data_.data(), dtype_, shape_.samples, shape_.dim},
+            .row_of = all,
+            .labels = labels_,
+            .multi_hot = {},
+            .classes = shape_.classes,
+            .train = all.subspan(val),
+            .val = all.first(val)};
+  }
+
+ private:
+  float noise() {
+    state_ = state_ * 6364136223846793005ULL + 1442695040888963407ULL;
+    return static_cast<float>(static_cast<double>(state_ >> 40) / (1 << 23) - 1);
+  }
+
+  Shape shape_;
+  caft::DType dtype_;
+  std::uint64_t state_ = 1;
+  std::vector<float> centres_;
+  std::vector<std::byte> data_;
+  std::vector<std::int32_t> labels_;
+  std::vector<std::uint32_t> index_;
+};
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+nlohmann::json epochs(const Synthetic& synthetic, const std::string& head, int threads, int count) {
+  caft::TrainConfig config;
+  config.head = head;
+  config.optimizer = caft::Optimizer::adamw;
+  config.epochs = count;
+  config.batch = 64;
+  config.threads = threads;
+  const auto outcome = caft::make_trainer(head)->train(synthetic.data(1), config, nullptr);
+  std::vector<double> times;
+  for (const auto& record : outcome.history) times.push_back(record.milliseconds);
+  return {{"median_ms", median(times)},
+          {"least_ms", *std::min_element(times.begin(), times.end())},
+          {"last_loss", outcome.history.back().train_loss}};
+}
+
+nlohmann::json converge(const Shape& shape, int threads) {
+  caft::TrainConfig config;
+  config.threads = threads;
+  const Synthetic synthetic(shape, caft::DType::f32);
+  const auto outcome = caft::make_trainer("linear")->train(synthetic.data(0), config, nullptr);
+  return {{"seconds", outcome.seconds},
+          {"lambda", outcome.details["lambda"]},
+          {"chosen_on", outcome.details["chosen_on"]},
+          {"lambdas", outcome.details["path"].size()},
+          {"iterations", outcome.details["iterations"]},
+          {"converged", outcome.details["converged"]}};
+}
+
+int run(int argc, char** argv) {
+  int count = 20;
+  std::string only;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string option = argv[i];
+    if (option == "--epochs") {
+      count = std::atoi(argv[i + 1]);
+    } else if (option == "--only") {
+      only = argv[i + 1];
+    } else {
+      throw caft::Error(caft::ErrorKind::usage, "unknown option " + option,
+                        "head_bench [--epochs N] [--only linear|mlp|lbfgs]");
+    }
+  }
+  if (count < 1) throw caft::Error(caft::ErrorKind::usage, "--epochs must be at least 1");
+  const Shape shape;
+  nlohmann::json result = {
+      {"samples", shape.samples}, {"dim", shape.dim}, {"classes", shape.classes}, {"batch", 64}};
+  for (const auto dtype : {caft::DType::f32, caft::DType::f16}) {
+    if (only == "lbfgs") break;
+    const Synthetic synthetic(shape, dtype);
+    for (const int threads : {1, 2}) {
+      const std::string suffix =
+          std::string(dtype == caft::DType::f32 ? "_f32_" : "_f16_") + std::to_string(threads);
+      for (const std::string head : {"linear", "mlp"}) {
+        if (only.empty() || only == head) {
+          result[head + suffix] = epochs(synthetic, head, threads, head == "mlp" ? 3 : count);
+        }
+      }
+    }
+  }
+  if (only.empty() || only == "lbfgs") {
+    for (const int threads : {1, 2}) {
+      const std::string suffix = "_" + std::to_string(threads);
+      result["lbfgs_1968x1280x2" + suffix] = converge({1968, 1280, 2}, threads);
+      result["lbfgs_9144x1280x101" + suffix] = converge(shape, threads);
+    }
+  }
+  std::printf("%s\n", result.dump(2).c_str());
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "head_bench: %s\n", error.what());
+    return 1;
+  }
+}

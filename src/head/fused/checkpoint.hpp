@@ -1,0 +1,37 @@
+// Checkpoints of mini-batch training: what a resumed run needs to end bit for bit the same.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "caft/head/trainer.hpp"
+#include "head/fused/network.hpp"
+
+namespace caft::fused {
+
+/// Where a run stands after an epoch, beside the network itself. Random numbers need no state: they
+/// are functions of the seed and the epoch.
+struct TrainingState {
+  std::vector<EpochRecord> history;  ///< one record an epoch done
+  int best_epoch = 0;                ///< of the least validation loss; 0: none yet
+  double best_loss = 0;
+  std::vector<std::vector<float>>
+      best_weight;  ///< of each layer; empty unless patience asks for it
+};
+
+/// What must be the same for a run to be continued: the configuration's fields that shape the
+/// result, and hashes of the data.
+nlohmann::json run_identity(const TrainingData& data, const TrainConfig& config);
+
+/// Publishes the checkpoint atomically, as safetensors.
+void save_checkpoint(const std::filesystem::path& file, const nlohmann::json& identity,
+                     const Network& network, const TrainingState& state);
+
+/// Puts a checkpoint into `network` and returns its state. Throws Error(mismatch) naming what
+/// differs from `identity`, Error(bad_input) on anything that is not a checkpoint.
+TrainingState load_checkpoint(const std::filesystem::path& file, const nlohmann::json& identity,
+                              Network& network);
+
+}  // namespace caft::fused
