@@ -1,0 +1,64 @@
+// The list of backends. A new one adds its line here, and nothing registers itself.
+#include <array>
+
+#include "caft/core/error.hpp"
+#include "caft/engine/engine.hpp"
+#include "core/plugin.hpp"
+#include "engine/reference/backend.hpp"
+
+namespace caft {
+namespace {
+
+struct Entry {
+  std::string_view name;
+  const Backend& (*get)();
+};
+
+const Backend& openvino() {
+  using Maker = Backend* (*)();
+  static const Backend& instance =
+      *reinterpret_cast<Maker>(plugin_symbol("caft_openvino", "caft_openvino_backend"))();
+  return instance;
+}
+
+constexpr std::array<Entry, 2> entries{{
+    {"openvino", openvino},
+    {"reference", reference_backend},
+}};
+
+}  // namespace
+
+std::vector<std::string> backend_names() {
+  std::vector<std::string> names;
+  for (const Entry& entry : entries) names.emplace_back(entry.name);
+  return names;
+}
+
+const Backend& backend(std::string_view name) {
+  std::string known;
+  for (const Entry& entry : entries) {
+    if (entry.name == name) return entry.get();
+    known += (known.empty() ? "" : ", ") + std::string(entry.name);
+  }
+  throw Error(ErrorKind::not_found, "unknown engine backend '" + std::string(name) + "'",
+              "use one of " + known);
+}
+
+const Backend& default_backend() {
+  std::string reasons;
+  for (const Entry& entry : entries) {
+    if (entry.name == "reference") continue;
+    try {
+      const Backend& candidate = entry.get();
+      const Availability state = candidate.availability();
+      if (state.available) return candidate;
+      reasons += (reasons.empty() ? "" : "; ") + state.detail + ": " + state.remedy;
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::unavailable) throw;
+      reasons += (reasons.empty() ? "" : "; ") + std::string(error.what());
+    }
+  }
+  throw Error(ErrorKind::unavailable, "no inference engine can run here (" + reasons + ")");
+}
+
+}  // namespace caft
