@@ -60,7 +60,7 @@ class CsvDataset : public ::testing::Test {
     return bad_input_of(scratch_.write("t.csv", text));
   }
   Dataset open(const std::string& text) { return open_dataset(scratch_.write("t.csv", text)); }
-  std::vector<std::string> lines(const Dataset& set) { return lines_of(set, scratch_.root()); }
+  std::vector<std::string> lines(const Dataset& set) { return lines_of(set, scratch_.path()); }
   Scratch scratch_;
 };
 
@@ -95,7 +95,7 @@ TEST_F(CsvDataset, PathsStayInTheFolder) {
   const std::string inside = (scratch_ / "in/a.jpg").string();
   EXPECT_THAT(lines(open("path,label\n" + inside + ",x\n")), ElementsAre("in/a.jpg x"));
   // A folder whose name merely begins like ours is another one.
-  EXPECT_THAT(refused_table("path,label\n" + scratch_.root().string() + "2/a.jpg,x\n"),
+  EXPECT_THAT(refused_table("path,label\n" + scratch_.path().string() + "2/a.jpg,x\n"),
               HasSubstr("leaves the folder"));
   EXPECT_THAT(refused_table("path,label\nsub/,x\n"), HasSubstr("names a folder"));
   EXPECT_THAT(refused_table("path,label\n.,x\n"), HasSubstr("names a folder"));

@@ -53,7 +53,7 @@ TEST(OpenImages, TakesFilesFoldersAndArchives) {
   EXPECT_FALSE(set.labelled);
   EXPECT_TRUE(set.classes.empty());
   EXPECT_EQ(set.name, "photo.dat");
-  EXPECT_THAT(lines_of(set, scratch.root()),
+  EXPECT_THAT(lines_of(set, scratch.path()),
               ElementsAre("photo.dat", "f/z.png", "f/b/2.jpg", "t.tar:z.png", "t.tar:b/2.jpg"));
   EXPECT_EQ(text_of(read_source(set.samples[0].source)), "content decides");
   EXPECT_EQ(text_of(read_source(set.samples[4].source)), "bytes");
@@ -92,7 +92,7 @@ TEST(ReadSource, KeepsToItsLimits) {
   EXPECT_THAT(refused({file, "m", 0, 5}, 4), HasSubstr("a.bin:m has 5 bytes"));
   EXPECT_THAT(refused({file, "m", 8, 3}, 100), HasSubstr("beyond the end"));
   EXPECT_THAT(refused({file, "m", ~std::uint64_t{0}, 3}, 100), HasSubstr("beyond the end"));
-  EXPECT_THAT(refused({scratch.root(), "", 0, std::nullopt}, 100), HasSubstr("not a regular file"));
+  EXPECT_THAT(refused({scratch.path(), "", 0, std::nullopt}, 100), HasSubstr("not a regular file"));
   ASSERT_EQ(::mkfifo((scratch / "pipe").c_str(), 0600), 0);
   EXPECT_THAT(refused({scratch / "pipe", "", 0, std::nullopt}, 100), HasSubstr("not a regular"));
   error_of(ErrorKind::not_found, [&] { read_source({scratch / "gone", "", 0, std::nullopt}); });

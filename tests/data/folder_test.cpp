@@ -32,7 +32,7 @@ TEST(ClassFolders, SortsClassesAndImagesAndSkipsWhatIsNone) {
 TEST(ClassFolders, NumbersAreSortedAsTextLikeImageFolder) {
   const Scratch scratch;
   for (const char* file : {"10/a.jpg", "9/a.jpg", "1/a.jpg"}) scratch.write(file);
-  EXPECT_THAT(open_dataset(scratch.root()).classes, ElementsAre("1", "10", "9"));
+  EXPECT_THAT(open_dataset(scratch.path()).classes, ElementsAre("1", "10", "9"));
 }
 
 TEST(ClassFolders, ReadsSplitsAndTheirUnionOfClasses) {
@@ -41,10 +41,10 @@ TEST(ClassFolders, ReadsSplitsAndTheirUnionOfClasses) {
        {"validation/b/1.jpg", "Train/a/2.jpg", "Train/c/3.jpg", "valid/a/9.jpg", "test/b/4.jpg"}) {
     scratch.write(file);
   }
-  const Dataset dataset = open_dataset(scratch.root());
+  const Dataset dataset = open_dataset(scratch.path());
   EXPECT_THAT(dataset.classes, ElementsAre("a", "b", "c"));
   EXPECT_THAT(
-      lines_of(dataset, scratch.root()),
+      lines_of(dataset, scratch.path()),
       ElementsAre("Train/a/2.jpg a [train]", "Train/c/3.jpg c [train]", "valid/a/9.jpg a [val]",
                   "validation/b/1.jpg b [val]", "test/b/4.jpg b [test]"));
   EXPECT_THAT(dataset.of_split(Split::val), ElementsAre(2U, 3U));
@@ -54,7 +54,7 @@ TEST(ClassFolders, ReadsSplitsAndTheirUnionOfClasses) {
 TEST(ClassFolders, AClassMayBeCalledTrain) {
   const Scratch scratch;
   for (const char* file : {"car/1.jpg", "train/1.jpg"}) scratch.write(file);
-  EXPECT_THAT(open_dataset(scratch.root()).classes, ElementsAre("car", "train"));
+  EXPECT_THAT(open_dataset(scratch.path()).classes, ElementsAre("car", "train"));
 }
 
 TEST(ClassFolders, FollowsLinksAndEndsLoops) {
@@ -68,6 +68,13 @@ TEST(ClassFolders, FollowsLinksAndEndsLoops) {
   fs::create_directory_symlink(scratch / "d", scratch / "folder/up");
   EXPECT_THAT(lines_of(open_dataset(scratch / "d"), scratch / "d"),
               ElementsAre("a/1.jpg a", "a/2.jpg a", "a/linked/3.jpg a"));
+}
+
+TEST(ClassFolders, AFolderWithTwoNamesCountsOnceUnderTheFirst) {
+  const Scratch scratch;
+  scratch.write("c/m/1.jpg");
+  for (const char* link : {"z", "b"}) fs::create_directory_symlink("m", scratch / "c" / link);
+  EXPECT_THAT(lines_of(open_dataset(scratch.path()), scratch.path()), ElementsAre("c/b/1.jpg c"));
 }
 
 TEST(ClassFolders, CrossedLinksDoNotMultiply) {
@@ -87,7 +94,7 @@ TEST(ClassFolders, ABrokenLinkIsABadImageNotASilentLoss) {
   const Scratch scratch;
   scratch.write("a/1.jpg");
   fs::create_symlink(scratch / "nowhere.jpg", scratch / "a/2.jpg");
-  const Dataset dataset = open_dataset(scratch.root());
+  const Dataset dataset = open_dataset(scratch.path());
   ASSERT_EQ(dataset.samples.size(), 2U);
   EXPECT_THAT(error_of(ErrorKind::not_found, [&] { read_source(dataset.samples[1].source); }),
               HasSubstr("a/2.jpg"));
@@ -95,7 +102,7 @@ TEST(ClassFolders, ABrokenLinkIsABadImageNotASilentLoss) {
 
 TEST(ClassFolders, RefusesWhatWouldBeMisread) {
   const Scratch scratch;
-  EXPECT_THAT(bad_input_of(scratch.root()), HasSubstr("neither class folders nor tar shards"));
+  EXPECT_THAT(bad_input_of(scratch.path()), HasSubstr("neither class folders nor tar shards"));
 
   scratch.write("flat/1.jpg");
   EXPECT_THAT(bad_input_of(scratch / "flat"), HasSubstr("images but no class folders: put"));

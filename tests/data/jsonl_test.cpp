@@ -28,7 +28,7 @@ TEST_F(Jsonl, ReadsStringsNumbersListsAndSplits) {
       "{\"label\": 9, \"path\": \"c.jpg\"}");
   EXPECT_THAT(set.classes, ElementsAre("10", "9", "cat"));  // bytewise, as ImageFolder sorts
   EXPECT_FALSE(set.multi_label);
-  EXPECT_THAT(lines_of(set, scratch_.root()),
+  EXPECT_THAT(lines_of(set, scratch_.path()),
               ElementsAre("b.jpg cat [test]", "a/\xC3\xA9.jpg 10", "c.jpg 9"));
 }
 
@@ -37,7 +37,7 @@ TEST_F(Jsonl, ListsOfLabelsMakeItMultiLabel) {
       "{\"path\": \"a\", \"labels\": [\"x\", \"w\"]}\n{\"path\": \"b\", \"labels\": []}\n"
       "{\"path\": \"c\", \"label\": \"a|b\"}\n");
   EXPECT_TRUE(set.multi_label);
-  EXPECT_THAT(lines_of(set, scratch_.root()), ElementsAre("a w x", "b", "c a|b"));
+  EXPECT_THAT(lines_of(set, scratch_.path()), ElementsAre("a w x", "b", "c a|b"));
   EXPECT_FALSE(open("{\"path\": \"a\", \"labels\": [\"x\"]}").multi_label);
 }
 

@@ -1,8 +1,7 @@
-// What the tests of data sets share: a folder that goes away, and errors as text.
+// What the tests of data sets share: files in a folder that goes away, errors as text.
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
@@ -13,39 +12,21 @@
 #include "caft/core/error.hpp"
 #include "caft/core/process.hpp"
 #include "caft/data/dataset.hpp"
+#include "temp_folder.hpp"
 
 namespace caft::testing {
 
-/// A fresh folder, removed at the end.
-class Scratch {
+/// A folder for one test's files, removed at the end.
+class Scratch : public test::TempFolder {
  public:
-  Scratch() {
-    std::string name = (std::filesystem::temp_directory_path() / "caft-data-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-    root_ = name;
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(root_, ignored);
-  }
-
   /// Writes a file, making its folders.
   std::filesystem::path write(const std::string& relative,
                               const std::string& text = "bytes") const {
-    const std::filesystem::path path = root_ / relative;
+    const std::filesystem::path path = *this / relative;
     std::filesystem::create_directories(path.parent_path());
     std::ofstream(path, std::ios::binary) << text;
     return path;
   }
-  [[nodiscard]] std::filesystem::path operator/(const std::string& relative) const {
-    return root_ / relative;
-  }
-  [[nodiscard]] const std::filesystem::path& root() const { return root_; }
-
- private:
-  std::filesystem::path root_;
 };
 
 /// The text of the Error of this kind that `act` throws; a failure when it throws none or another.

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <random>
 #include <set>
@@ -62,6 +63,18 @@ TEST(SplitMix64, BelowIsUniform) {
   for (const int hit : hits) EXPECT_NEAR(hit, 10000, 500);  // five standard deviations
 }
 
+TEST(SplitMix64, BelowRejectsWhatWouldBias) {
+  // The first two outputs above lie among the 2^63 - 1 that this bound must reject.
+  data::SplitMix64 random(1234567);
+  EXPECT_EQ(random.below((std::uint64_t{1} << 63) + 1), 594119895343594614ULL);
+}
+
+TEST(StratifiedSplit, TiesGoToTheLowerClass) {
+  Dataset dataset = made({3, 3, 3, 3});
+  stratified_split(dataset, 0.5, 0, Split::val);  // 6 of 12: 1.5 each
+  EXPECT_THAT(counts(dataset, Split::val), ElementsAre(2, 2, 1, 1));
+}
+
 TEST(StratifiedSplit, DrawsExactlyTheRoundedWhole) {
   Dataset dataset = made({1803, 821});  // ELPV at probability > 0.5
   stratified_split(dataset, 0.25, 0, Split::test);
@@ -106,7 +119,7 @@ TEST(StratifiedSplit, DoesNotDependOnTheFolderItLiesIn) {
     one.write(file);
     two.write("deeper/" + std::string(file));
   }
-  Dataset a = open_dataset(one.root()), b = open_dataset(two / "deeper/");
+  Dataset a = open_dataset(one.path()), b = open_dataset(two / "deeper/");
   stratified_split(a, 0.5, 1, Split::val);
   stratified_split(b, 0.5, 1, Split::val);
   EXPECT_EQ(a.of_split(Split::val), b.of_split(Split::val));
@@ -150,8 +163,12 @@ TEST(StratifiedSplit, HoldsItsPromisesOnManySets) {
     }
     const std::vector<int> drawn = counts(dataset, Split::val);
     for (std::size_t c = 0; c < sizes.size(); ++c) {
-      if (sizes[c] >= 2 && pairs <= total) ASSERT_GE(drawn[c], 1);
-      if (sizes[c] >= 1 && total <= spare) ASSERT_LT(drawn[c], sizes[c]);
+      if (sizes[c] >= 2 && pairs <= total) {
+        ASSERT_GE(drawn[c], 1);
+      }
+      if (sizes[c] >= 1 && total <= spare) {
+        ASSERT_LT(drawn[c], sizes[c]);
+      }
     }
   }
 }

@@ -38,6 +38,7 @@ struct Header {
   std::string size = "00000000005";  ///< the raw field, at most 12 bytes
   char type = '0';
   std::string prefix = {};
+  std::string magic{"ustar\00000", 8};  ///< POSIX's, with its version
 
   [[nodiscard]] std::string bytes(int checksum_error = 0) const {
     std::string block(512, '\0');
@@ -46,10 +47,7 @@ struct Header {
     block.replace(124, size.size(), size);
     block.replace(148, 8, "        ");
     block[156] = type;
-    block.replace(257, 8,
-                  std::string("ustar\0"
-                              "00",
-                              8));
+    block.replace(257, 8, magic);
     block.replace(345, prefix.size(), prefix);
     int sum = checksum_error;
     for (const char c : block) sum += static_cast<unsigned char>(c);
@@ -104,7 +102,7 @@ for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
             add("\u00e9.jpg", b"accent")
         add("last.cls", b"3\n", mtime=1.5)
 )",
-         {scratch_.root().string()});
+         {scratch_.path().string()});
   const std::string long_name = std::string(60, 'd') + "/" + std::string(60, 'e') + "/" +
                                 std::string(60, 'f') + ".jpg=" + std::string(512, 'x');
   EXPECT_THAT(listed(scratch_ / "0.tar"),
@@ -125,7 +123,7 @@ TEST_F(Tar, ReadsWhatTheSystemsTarWrites) {
   fs::create_symlink("a.jpg", scratch_ / "link.jpg");
   for (const char* form : {"gnu", "oldgnu", "pax", "posix", "ustar", "v7"}) {
     const fs::path archive = scratch_ / (std::string(form) + ".tar");
-    std::vector<std::string> command = {"tar",     "-C",  scratch_.root().string(), "--format",
+    std::vector<std::string> command = {"tar",     "-C",  scratch_.path().string(), "--format",
                                         form,      "-cf", archive.string(),         "./a.jpg",
                                         "link.jpg"};
     const bool has_long_names = std::string(form) != "v7";
@@ -253,6 +251,23 @@ TEST_F(Tar, SkipsUnknownKindsWithTheirData) {
   EXPECT_EQ(index(path).skipped, 1U);
 }
 
+TEST_F(Tar, LinksHaveNoDataWhateverTheyDeclare) {
+  for (const char type : {'1', '2', '3', '4', '6'}) {
+    const fs::path path = write(Header{.size = "00000010000", .type = type}.bytes() +
+                                Header{}.bytes() + kData + kEnd);
+    EXPECT_THAT(listed(path), ElementsAre("a.jpg=hello")) << type;
+    EXPECT_EQ(index(path).skipped, 1U) << type;
+  }
+}
+
+TEST_F(Tar, OnlyPosixKeepsAPrefix) {
+  const std::string gnu("ustar  \0", 8);  // there its place holds times of access
+  EXPECT_THAT(listed(write(Header{.prefix = "in/deep"}.bytes() + kData + kEnd)),
+              ElementsAre("in/deep/a.jpg=hello"));
+  EXPECT_THAT(listed(write(Header{.prefix = "14012345670", .magic = gnu}.bytes() + kData + kEnd)),
+              ElementsAre("a.jpg=hello"));
+}
+
 // A cut anywhere is noticed, except within the zeros behind the first end block.
 TEST_F(Tar, EveryTruncationIsRefused) {
   python(scratch_, R"(
@@ -284,7 +299,7 @@ TEST_F(Tar, DamagedBytesNeverLeadOutside) {
                            Header{.name = "c.jpg"}.bytes() + kData + kEnd;
   std::mt19937 random(5);
   int refusals = 0;
-  for (int trial = 0; trial < 3000; ++trial) {
+  for (int trial = 0; trial < 1000; ++trial) {
     std::string bytes = good;
     for (int k = 0; k < 1 + trial % 3; ++k) {
       bytes[random() % bytes.size()] = static_cast<char>(random());
@@ -300,7 +315,7 @@ TEST_F(Tar, DamagedBytesNeverLeadOutside) {
       ++refusals;
     }
   }
-  EXPECT_GT(refusals, 1000);
+  EXPECT_GT(refusals, 300);
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ TEST(WebDataset, ReadsOneShardWithNames) {
   const Dataset set = open_dataset(scratch / "s.tar");
   EXPECT_THAT(set.classes, ElementsAre("cat", "dog"));
   EXPECT_FALSE(set.multi_label);
-  EXPECT_THAT(lines_of(set, scratch.root()),
+  EXPECT_THAT(lines_of(set, scratch.path()),
               ElementsAre("s.tar:a/0.jpg dog", "s.tar:a/1.PNG cat", "s.tar:b/1.webp cat"));
   const auto bytes = read_source(set.samples[2].source);
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), "image2");
