@@ -1,0 +1,100 @@
+"""A folder appears whole or not at all."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from caft_export.errors import ExportError
+
+_RENAME_NOREPLACE, _RENAME_EXCHANGE = 1, 2
+_AT_FDCWD = -100
+
+
+@contextmanager
+def published_folder(out: Path, *, force: bool, ours: str) -> Iterator[Path]:
+    """Gives a temporary folder beside `out`; at the end of the block it becomes `out`.
+
+    On any failure the temporary folder goes and `out` stays as it was. An existing `out` is
+    replaced only with `force`, in one step, and only when it is empty or holds the file `ours`:
+    a mistyped path must not cost anyone a folder.
+    """
+    out = Path(os.path.abspath(out))
+    check_target(out, force=force, ours=ours)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
+    except OSError as error:
+        raise ExportError(f"cannot write in {out.parent}: {error.strerror}") from None
+    try:
+        umask = os.umask(0)
+        os.umask(umask)
+        staging.chmod(0o777 & ~umask)  # mkdtemp's folders are private
+        yield staging
+        _sync_tree(staging)
+        check_target(out, force=force, ours=ours)
+        _move(staging, out)
+        _sync(out.parent)
+    except OSError as error:
+        raise ExportError(f"cannot write {out}: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def check_target(out: Path, *, force: bool, ours: str) -> None:
+    if not os.path.lexists(out):
+        return
+    if out.is_symlink() or not out.is_dir():
+        raise ExportError(f"--out: {out} exists and is not a folder")
+    if not any(out.iterdir()):
+        return
+    if not force:
+        raise ExportError(f"--out: {out} exists: give --force to replace it")
+    if not (out / ours).is_file():
+        raise ExportError(f"--out: {out} holds no {ours}, so --force does not replace it")
+
+
+def _move(staging: Path, out: Path) -> None:
+    """Renames; an existing `out` ends up at `staging`, where the caller removes it."""
+    if not out.exists():
+        if not _renameat2(staging, out, _RENAME_NOREPLACE):
+            os.rename(staging, out)
+    elif not _renameat2(staging, out, _RENAME_EXCHANGE):
+        old = staging.with_suffix(".old")
+        os.rename(out, old)
+        os.rename(staging, out)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _renameat2(source: Path, target: Path, flags: int) -> bool:
+    """renameat2(2). False where the kernel, the C library or the file system lacks it."""
+    function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if function is None:
+        return False
+    if function(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), flags) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.EINVAL, errno.ENOSYS):
+        return False
+    raise OSError(code, os.strerror(code), str(target))
+
+
+def _sync_tree(folder: Path) -> None:
+    for base, _, files in os.walk(folder):
+        for name in files:
+            _sync(Path(base) / name)
+        _sync(Path(base))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
