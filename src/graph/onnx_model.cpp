@@ -92,6 +92,10 @@ OnnxModel OnnxModel::load(const std::filesystem::path& file, std::uint64_t limit
   if (proto->ir_version() <= 0 || !proto->has_graph() || proto->graph().output_size() == 0) {
     reject(file, "is not an ONNX model (no IR version or no graph with outputs)");
   }
+  if (proto->opset_import_size() == 0) {
+    reject(file, "is not an ONNX model, or is truncated (no operator set)",
+           "export or copy it again");
+  }
   for (const auto& output : proto->graph().output()) {
     if (output.name().empty()) reject(file, "has an output without a name");
   }

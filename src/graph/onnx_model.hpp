@@ -51,7 +51,7 @@ class OnnxModel {
   [[nodiscard]] bool is_quantized() const;
   /// The external files that tensors point to, in the order of first use.
   [[nodiscard]] std::vector<std::filesystem::path> external_files() const;
-  /// Version of the standard operator set; 0 when the file imports none.
+  /// Version of the standard operator set; 0 when the file imports only others.
   [[nodiscard]] std::int64_t opset() const;
 
  private:
