@@ -64,7 +64,13 @@ TensorInfo describe(const std::string& name, const ov::Output<ov::Node>& port) {
 
 /// Inputs and outputs as they are at batch `opt`, where every size is known.
 void describe_ports(Network& network, const EngineConfig& config, const OnnxModel& onnx) {
-  const std::shared_ptr<ov::Model> fixed = with_batch(network, config.batch.opt);
+  const bool resized = config.image_size.has_value();
+  const std::shared_ptr<ov::Model> fixed =
+      guarded(resized ? ErrorKind::usage : ErrorKind::bad_input,
+              config.onnx.string() + " cannot take a batch of " + std::to_string(config.batch.opt) +
+                  (resized ? " at this image size" : ""),
+              resized ? "export it at that size" : "export it with a dynamic batch",
+              [&] { return with_batch(network, config.batch.opt); });
   const std::vector<OnnxValue> inputs = onnx.inputs(), outputs = onnx.outputs();
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     network.inputs.push_back(describe(inputs[i].name, fixed->input(i)));
@@ -110,8 +116,7 @@ std::shared_ptr<ov::Model> with_batch(const Network& network, int rows) {
     shape[0] = rows;
     shapes[port] = shape;
   }
-  guarded(ErrorKind::bad_input, "the graph cannot take a batch of " + std::to_string(rows), "",
-          [&] { copy->reshape(shapes); });
+  copy->reshape(shapes);
   return copy;
 }
 
