@@ -67,8 +67,11 @@ ResampleTable make_resample_table(int in, std::int64_t out, std::int64_t begin, 
   };
   for (std::size_t i = 0; i < table.first.size(); ++i) {
     const double center = center_of(i);
+    // Pillow rounds by this very cast, so numbers below -0.5 go the other way than std::lround's.
+    // NOLINTBEGIN(bugprone-incorrect-roundings)
     const auto low = static_cast<std::int64_t>(center - filter.support + 0.5);
     const auto high = static_cast<std::int64_t>(center + filter.support + 0.5);
+    // NOLINTEND(bugprone-incorrect-roundings)
     const std::int64_t first = std::max<std::int64_t>(low, 0);
     table.first[i] = static_cast<std::int32_t>(first);
     table.count[i] = static_cast<std::int32_t>(std::min<std::int64_t>(high, in) - first);
