@@ -31,7 +31,7 @@ class Synthetic {
     for (std::size_t i = 0; i < shape.samples; ++i) {
       const std::size_t label = i % shape.classes;
       for (std::size_t j = 0; j < shape.dim; ++j) {
-        row[j] = 0.3F * centres_[label * shape.dim + j] + noise();
+        row[j] = 0.06F * centres_[label * shape.dim + j] + noise();
       }
       if (dtype == caft::DType::f16) {
         caft::float_to_half(row.data(), reinterpret_cast<std::uint16_t*>(&data_[i * bytes]),

@@ -21,11 +21,11 @@ struct Slope {
 template <typename SlopeAt>
 double minimise(const SlopeAt& slope_at) {
   double low = 1 / kHottest, high = 1 / kCoolest, inverse = 1;
-  for (int i = 0; i < 60 && high - low > 1e-9 * high; ++i) {
+  for (int i = 0; i < 100 && high - low > 1e-9 * high; ++i) {
     const Slope slope = slope_at(inverse);
     (slope.first > 0 ? high : low) = inverse;
     double next = inverse - slope.first / slope.second;
-    if (!(next > low && next < high)) next = (low + high) / 2;
+    if (!(next > low && next < high) || i % 3 == 2) next = (low + high) / 2;
     const double moved = std::abs(next - inverse);
     inverse = next;
     if (moved < 1e-7 * inverse) break;

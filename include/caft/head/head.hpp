@@ -30,7 +30,8 @@ struct Head {
   /// logits [rows, classes] of features [rows, inputs], both f32 row-major. Thread-safe.
   [[nodiscard]] std::vector<float> logits(std::span<const float> features, std::size_t rows) const;
 
-  /// safetensors with tensors layers.N.weight / layers.N.bias f32 and metadata {"format": "caft-head-1", "kind"}.
+  /// safetensors with tensors layers.N.weight / layers.N.bias f32 and metadata {"format":
+  /// "caft-head-1", "kind"}.
   void save(const std::filesystem::path& file) const;
   /// Throws Error(bad_input) on anything that is not such a file.
   static Head load(const std::filesystem::path& file);

@@ -4,6 +4,7 @@
 
 #include "caft/core/error.hpp"
 #include "head/fused/kernels.hpp"
+#include "head/fused/lambda_plan.hpp"
 #include "head/fused/problem.hpp"
 
 namespace caft::fused {

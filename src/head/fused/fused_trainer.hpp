@@ -9,7 +9,7 @@ namespace caft::fused {
 /// bit for bit whatever the number of threads; another instruction set rounds differently.
 ///
 /// L-BFGS (linear): lambda is chosen on `val`; without it by stratified cross-validation; and where
-/// that would cost too much, on one fifth of the training samples held out (lbfgs_trainer.cpp says
+/// that would cost too much, on one fifth of the training samples held out (lambda_plan.hpp says
 /// where). The head is then fitted to all training samples. It writes no checkpoint: it converges
 /// in less time than it would take to find one.
 ///
@@ -24,9 +24,7 @@ class FusedTrainer final : public HeadTrainer {
                      ProgressSink* progress) override;
 };
 
-/// The two ways of it; data and configuration are already checked.
-TrainOutcome train_by_lbfgs(const TrainingData& data, const TrainConfig& config,
-                            ProgressSink* progress);
+/// The trainer by AdamW or SGD; data and configuration are already checked.
 TrainOutcome train_by_minibatches(const TrainingData& data, const TrainConfig& config,
                                   ProgressSink* progress);
 

@@ -1,12 +1,10 @@
 // Linear heads to convergence: the path of lambdas, its judges, and the final fit.
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <limits>
-#include <numeric>
 
-#include "caft/data/dataset.hpp"
 #include "head/fused/fused_trainer.hpp"
+#include "head/fused/lambda_plan.hpp"
 #include "head/fused/logistic.hpp"
 #include "head/fused/problem.hpp"
 
@@ -15,78 +13,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr Lbfgs::Limits kPathLimits{.tolerance = 1e-4, .iterations = 200};
-constexpr Lbfgs::Limits kFinalLimits{.tolerance = 1e-5, .iterations = 1000};
-
-// A joint evaluation of all folds may take 20 GFLOP (about 0.1 s on two cores) and 512 MB; a path
-// is some hundred evaluations. What costs more is judged on one held-out part instead.
-constexpr double kCrossValidationFlops = 2e10;
-constexpr std::size_t kStackBytes = std::size_t{512} << 20;
-constexpr int kHoldOutFolds = 5;
-
-/// From strong to weak, half a decade apart: with standardised features and a mean loss, the best
-/// lambda lies well inside for any number of samples.
-std::vector<double> default_path() {
-  std::vector<double> path;
-  for (int i = 0; i < 12; ++i) path.push_back(std::pow(10.0, 1 - 0.5 * i));
-  return path;
+// A gradient of size g leaves the weights at most g / lambda away from the minimum, so that weak
+// lambdas need smaller ones; below 1e-6 lies the rounding of float sums.
+Lbfgs::Limits path_limits(double lambda) {
+  return {.tolerance = std::clamp(0.03 * lambda, 1e-5, 1e-4), .iterations = 300};
 }
 
-enum class Judge { validation, cross_validation, hold_out, none };
-
-const char* name_of(Judge judge) {
-  switch (judge) {
-    case Judge::validation:
-      return "validation split";
-    case Judge::cross_validation:
-      return "cross-validation";
-    case Judge::hold_out:
-      return "hold-out";
-    case Judge::none:
-      break;
-  }
-  return "nothing: too few samples";
-}
-
-/// Pairs of the L-BFGS history that fit into memory beside the features.
-std::size_t history_for(std::size_t stride, std::size_t classes, std::size_t problems) {
-  std::size_t history = 10;
-  while (history > 3 && LogisticStack::bytes(stride, classes, problems, history) > kStackBytes) {
-    --history;
-  }
-  return history;
-}
-
-struct Plan {
-  Judge judge = Judge::none;
-  int folds = 0;
-  std::vector<int> fold_of{};   ///< of each training sample; empty when nothing is held out
-  std::vector<int> left_out{};  ///< of each problem
-};
-
-Plan make_plan(const TrainingData& data, const TrainConfig& config, std::size_t stride) {
-  const std::size_t n = data.train.size();
-  if (!data.val.empty()) return {.judge = Judge::validation, .left_out = {-1}};
-  const int folds =
-      static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(config.folds), n / 2));
-  if (folds < 2) return {.judge = Judge::none, .left_out = {-1}};
-  const auto problems = static_cast<std::size_t>(folds);
-  const double flops = 4.0 * static_cast<double>(n) * static_cast<double>(stride) *
-                       static_cast<double>(data.classes * problems);
-  Plan plan;
-  if (flops <= kCrossValidationFlops &&
-      LogisticStack::bytes(stride, data.classes, problems, 10) <= kStackBytes) {
-    plan.judge = Judge::cross_validation;
-    plan.folds = folds;
-    plan.left_out.resize(problems);
-    std::iota(plan.left_out.begin(), plan.left_out.end(), 0);
-  } else {
-    plan.judge = Judge::hold_out;
-    plan.folds = std::min<int>(kHoldOutFolds, folds);
-    plan.left_out = {0};
-  }
-  plan.fold_of = stratified_folds(strata(data, data.train), plan.folds, config.seed);
-  return plan;
+Lbfgs::Limits final_limits(double lambda) {
+  return {.tolerance = std::clamp(0.003 * lambda, 1e-6, 1e-5), .iterations = 1000};
 }
 
 /// The best lambda so far, and what it gave.
@@ -99,14 +33,16 @@ struct Choice {
 
 class Fit {
  public:
-  Fit(const TrainingData& data, const TrainConfig& config, ProgressSink* progress)
+  Fit(const TrainingData& data, const TrainConfig& config, ProgressSink* progress,
+      const PlanLimits& limits)
       : data_(data),
         config_(config),
         progress_(progress),
         team_(config.threads),
         features_(data, team_),
         loss_(data, config.balanced, config.label_smoothing),
-        plan_(make_plan(data, config, features_.stride())) {
+        limits_(limits),
+        plan_(make_plan(data, config, features_.stride(), limits)) {
     for (std::size_t i = 0; i < data.train.size(); ++i) {
       const bool judges =
           plan_.judge == Judge::cross_validation ||
@@ -137,7 +73,8 @@ class Fit {
   }
 
   LogisticStack make_stack(std::span<const int> fold_of, std::vector<int> left_out) {
-    const std::size_t history = history_for(features_.stride(), data_.classes, left_out.size());
+    const std::size_t history =
+        history_for(features_.stride(), data_.classes, left_out.size(), limits_);
     return {features_,           loss_,   data_.classes, data_.train, fold_of,
             std::move(left_out), history, team_};
   }
@@ -170,7 +107,7 @@ class Fit {
     int worse = 0;
     for (std::size_t k = 0; k < lambdas.size(); ++k) {
       if (progress_ != nullptr) progress_->update("choosing lambda", k, lambdas.size());
-      stack.set_lambda(lambdas[k], kPathLimits);
+      stack.set_lambda(lambdas[k], path_limits(lambdas[k]));
       stack.minimise();
       std::vector<float> logits = judging_logits(stack);
       const Score judged = score(data_, samples, logits);
@@ -195,7 +132,7 @@ class Fit {
     LogisticStack stack = make_stack({}, {-1});
     const Lbfgs& solver = stack.solver(0);
     if (!best_.weight.empty()) stack.start_at(0, best_.weight);
-    stack.set_lambda(best_.lambda, kFinalLimits);
+    stack.set_lambda(best_.lambda, final_limits(best_.lambda));
     auto since = Clock::now();
     std::vector<double> times;
     stack.minimise([&] {
@@ -236,7 +173,8 @@ class Fit {
   ThreadTeam team_;
   StandardizedFeatures features_;
   Loss loss_;
-  Plan plan_;
+  PlanLimits limits_;
+  LambdaPlan plan_;
   std::vector<std::size_t> judges_;  ///< places in data.train whose out-of-fold logits judge
   Choice best_;
   nlohmann::json path_ = nlohmann::json::array();
@@ -246,8 +184,8 @@ class Fit {
 }  // namespace
 
 TrainOutcome train_by_lbfgs(const TrainingData& data, const TrainConfig& config,
-                            ProgressSink* progress) {
-  return Fit(data, config, progress).run();
+                            ProgressSink* progress, const PlanLimits& limits) {
+  return Fit(data, config, progress, limits).run();
 }
 
 }  // namespace caft::fused

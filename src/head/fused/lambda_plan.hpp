@@ -1,0 +1,51 @@
+// How the L-BFGS trainer chooses lambda, within what it may spend.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "caft/head/trainer.hpp"
+
+namespace caft::fused {
+
+/// What cross-validation may cost. A joint evaluation of all folds of 20 GFLOP takes about 0.1 s on
+/// two cores, and a path is some hundred evaluations; the solvers' memory comes on top of the
+/// features.
+struct PlanLimits {
+  double flops = 2e10;                         ///< of one joint evaluation of all folds
+  std::size_t bytes = std::size_t{512} << 20;  ///< of the solvers' vectors
+};
+
+/// Whose logits judge a lambda.
+enum class Judge {
+  validation,        ///< the validation split that the caller gave
+  cross_validation,  ///< every training sample, by the problem that did not see its fold
+  hold_out,          ///< a fifth of the training samples, where cross-validation costs too much
+  none,              ///< fewer than four samples: nothing to judge by
+};
+
+const char* name_of(Judge judge);
+
+struct LambdaPlan {
+  Judge judge = Judge::none;
+  int folds = 0;
+  std::vector<int> fold_of{};   ///< of each training sample; empty when nothing is held out
+  std::vector<int> left_out{};  ///< of each problem to be solved; -1: none
+};
+
+LambdaPlan make_plan(const TrainingData& data, const TrainConfig& config, std::size_t stride,
+                     const PlanLimits& limits);
+
+/// Pairs of the L-BFGS history that fit into the limits: 3 to 10.
+std::size_t history_for(std::size_t stride, std::size_t classes, std::size_t problems,
+                        const PlanLimits& limits);
+
+/// From strong to weak, half a decade apart, 10 to 3e-5: with standardised features and a mean loss
+/// the best lambda lies inside.
+std::vector<double> default_path();
+
+/// FusedTrainer's L-BFGS; data and configuration are already checked.
+TrainOutcome train_by_lbfgs(const TrainingData& data, const TrainConfig& config,
+                            ProgressSink* progress, const PlanLimits& limits = {});
+
+}  // namespace caft::fused
