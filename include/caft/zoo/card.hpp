@@ -27,6 +27,13 @@ struct CatalogueEntry {
 /// The catalogue, from catalogue.json, embedded in the library.
 const std::vector<CatalogueEntry>& catalogue();
 
+/// A backbone's row of catalogue.json, which the exporter takes as --entry-json. Throws
+/// Error(not_found).
+nlohmann::json catalogue_json(const std::string& name);
+
+/// A catalogue entry as catalogue.json spells it, for the exporter.
+nlohmann::json to_json(const CatalogueEntry& entry);
+
 /// The backbone card: a JSON file beside the ONNX file. It says all that is needed to run it.
 struct BackboneCard {
   std::string name;
@@ -34,10 +41,10 @@ struct BackboneCard {
   std::string source;
   std::string weights;  ///< "default", "random seed 0", or a file's name
   std::string weights_sha256;
-  std::filesystem::path onnx;        ///< absolute
+  std::filesystem::path onnx;                        ///< absolute
   std::vector<std::filesystem::path> external_data;  ///< absolute; the ONNX file's own, if any
-  std::string onnx_sha256;           ///< over the ONNX file and then its external data, in order
-  std::filesystem::path golden;      ///< safetensors: images u8 [N,H,W,3], features f32 [N,D]
+  std::string onnx_sha256;       ///< over the ONNX file and then its external data, in order
+  std::filesystem::path golden;  ///< safetensors: images u8 [N,H,W,3], features f32 [N,D]
   Preprocessing preprocessing;
   std::string input = "images";
   std::string output = "features";
