@@ -70,6 +70,7 @@ constexpr std::array kRules = {
     Rule{"cache.precision", Kind::text},
     Rule{"cache.dtype", Kind::text},
     Rule{"cache.backend", Kind::text},
+    Rule{"cache.engine", Kind::text},
     Rule{"cache.samples", Kind::number},
     Rule{"cache.computed", Kind::number},
     Rule{"cache.reused", Kind::number},

@@ -15,7 +15,11 @@ int main(int argc, char** argv) {
     const std::filesystem::path folder = argv[1];
     std::filesystem::create_directories(folder);
     caft::write_report(folder / "sample.html", caft::sample::report_data(6));
-    caft::write_report(folder / "two.html", caft::sample::report_data(2));
+    nlohmann::json two = caft::sample::report_data(2);
+    for (nlohmann::json& record : two["training"]["history"]) {  // trained without validation
+      record["val_loss"] = record["val_accuracy"] = 0;
+    }
+    caft::write_report(folder / "two.html", two);
     caft::write_report(folder / "many.html", caft::sample::report_data(100));
     caft::write_report(folder / "hostile.html", caft::sample::hostile_data());
     caft::write_report(folder / "bare.html", {{"title", "Nothing but a title"}});

@@ -164,6 +164,12 @@ test("hostile names are text", () => visit("hostile", {}, async (page) => {
   assert.deepEqual(named, ["</script><img src=x onerror=\"window.hacked=1\">", "\"'&<b>bold</b>\u2028{{data}}<!--"]);
 }));
 
+test("a validation that was never made is not drawn", () => visit("two", {}, async (page) => {
+  const captions = await page.locator("#training figcaption strong").allTextContents();
+  assert.deepEqual(captions, ["Loss", "Regularisation path"]);
+  assert.doesNotMatch(await page.locator("#training canvas").first().getAttribute("aria-label"), /validation/);
+}));
+
 test("what is missing is not shown", () => visit("bare", {}, async (page) => {
   assert.equal(await page.locator("section").count(), 0);
   assert.equal(await page.locator("#headline").isVisible(), false);

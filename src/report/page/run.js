@@ -67,7 +67,8 @@ function speedSection({backbone, cache, training, machine, command}) {
       ["Licence", backbone.license],
     ]),
     cache && facts("Activation cache", [
-      ["Engine", [cache.backend, cache.precision].filter(Boolean).join(", ")],
+      ["Engine", cache.engine || cache.backend],
+      ["Precision", cache.precision],
       ["Stored as", cache.dtype],
       ["Images", write.count(cache.samples)],
       ["Computed", write.count(cache.computed)],
