@@ -1,7 +1,6 @@
 // The catalogue: catalogue.json, embedded by the build.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <set>
 #include <string_view>
 
@@ -68,15 +67,7 @@ const std::vector<CatalogueEntry>& catalogue() {
   return entries;
 }
 
-nlohmann::json catalogue_json(const std::string& name) {
-  const auto& all = catalogue();
-  const auto found = std::find_if(all.begin(), all.end(),
-                                  [&](const CatalogueEntry& entry) { return entry.name == name; });
-  if (found == all.end()) {
-    throw Error(ErrorKind::not_found, fmt::format("the catalogue has no backbone \"{}\"", name),
-                "caft zoo list names them all");
-  }
-  const CatalogueEntry& entry = *found;
+nlohmann::json to_json(const CatalogueEntry& entry) {
   const nlohmann::json spec = to_json(entry.preprocessing);
   return {{"name", entry.name},
           {"family", entry.family},

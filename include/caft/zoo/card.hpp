@@ -27,11 +27,7 @@ struct CatalogueEntry {
 /// The catalogue, from catalogue.json, embedded in the library.
 const std::vector<CatalogueEntry>& catalogue();
 
-/// A backbone's row of catalogue.json, which the exporter takes as --entry-json. Throws
-/// Error(not_found).
-nlohmann::json catalogue_json(const std::string& name);
-
-/// A catalogue entry as catalogue.json spells it, for the exporter.
+/// A row of catalogue.json, which the exporter takes as --entry-json.
 nlohmann::json to_json(const CatalogueEntry& entry);
 
 /// The backbone card: a JSON file beside the ONNX file. It says all that is needed to run it.
