@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 
@@ -14,13 +16,19 @@ constexpr float kLargestHalf = 65504.0F;
 constexpr float kLargestFloat = 3.40282347e+38F;
 
 // The magnitudes of floats order as their bits do, and NaN and infinity come last: the sign of a
-// difference of integers tells, and a loop over it vectorises (this file is compiled with -O3).
+// difference of integers tells. Sixteen at a time, so that the inner loop becomes vector code.
 bool within(std::span<const float> row, float limit) {
+  constexpr std::size_t kLanes = 16;
   const auto largest = std::bit_cast<std::int32_t>(limit);
-  std::int32_t beyond = 0;
-  for (const float value : row)
-    beyond |= largest - (std::bit_cast<std::int32_t>(value) & 0x7fffffff);
-  return beyond >= 0;
+  const auto margin = [largest](float value) {
+    return largest - (std::bit_cast<std::int32_t>(value) & 0x7fffffff);
+  };
+  std::array<std::int32_t, kLanes> beyond{};
+  std::size_t i = 0;
+  for (; i + kLanes <= row.size(); i += kLanes)
+    for (std::size_t lane = 0; lane < kLanes; ++lane) beyond[lane] |= margin(row[i + lane]);
+  for (; i < row.size(); ++i) beyond[0] |= margin(row[i]);
+  return std::all_of(beyond.begin(), beyond.end(), [](std::int32_t sign) { return sign >= 0; });
 }
 
 [[noreturn]] void refuse(const Key128& key, std::span<const float> row, float limit) {
