@@ -115,7 +115,7 @@ void run_export(const ExportVerb& verb, const Session& session) {
     if (verb.as.empty() && verb.image_size > 0 && verb.image_size != entry->preprocessing.height) {
       name += "-" + std::to_string(verb.image_size);
     }
-    append_if(arguments, "--entry-json", catalogue_json(verb.name).dump());
+    append_if(arguments, "--entry-json", to_json(*entry).dump());
   } else {
     if (name.empty())
       throw Error(ErrorKind::usage, "--module needs a name for the backbone: --as NAME");

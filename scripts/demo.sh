@@ -3,19 +3,20 @@
 #
 #   scripts/demo.sh CAFT OUT
 #
-# Every choice is made inside the 1,968 training cells; the 656 held-out ones are scored once.
+# Every choice is made inside the 1,968 training cells; the 656 held-out ones are scored once. Cells are square and
+# their edges matter, so the whole cell is shown to the backbone (--squash) instead of its centre.
 set -euo pipefail
 caft=$1 out=$2
 cd "$(dirname "$0")/.."
-export CAFT_HOME=${CAFT_HOME:-$PWD/$out/home}
 mkdir -p "$out"
+export CAFT_HOME=${CAFT_HOME:-$PWD/$out/home}
 PYTHONPATH=python .venv/bin/python -m caft_export elpv --out "$out/elpv" >/dev/null
 if ! "$caft" zoo show efficientnet_lite0 --json | grep -q '"onnx_sha256"'; then
   echo "exporting EfficientNet-Lite0"
   "$caft" zoo export efficientnet_lite0 --weights default
 fi
-"$caft" cache "$out/elpv" --backbone efficientnet_lite0 $DEMO_FLAGS --json > "$out/cache.json"
-"$caft" train "$out/elpv" --backbone efficientnet_lite0 $DEMO_FLAGS --out "$out/model" --json > "$out/train.json"
+"$caft" cache "$out/elpv" --backbone efficientnet_lite0 --squash --json > "$out/cache.json"
+"$caft" train "$out/elpv" --backbone efficientnet_lite0 --squash --out "$out/model" --json > "$out/train.json"
 "$caft" eval "$out/model" "$out/elpv" --json > "$out/eval.json"
 cp "$out/model/report.html" "$out/report.html"
 .venv/bin/python - "$out" <<'P'

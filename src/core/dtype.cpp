@@ -19,8 +19,9 @@ struct DTypeInfo {
 };
 
 constexpr DTypeInfo kTypes[] = {
-    {DType::u8, "U8", 1},   {DType::i8, "I8", 1},   {DType::u16, "U16", 2},  {DType::i32, "I32", 4},
-    {DType::u64, "U64", 8}, {DType::f16, "F16", 2}, {DType::bf16, "BF16", 2}, {DType::f32, "F32", 4},
+    {DType::u8, "U8", 1},     {DType::i8, "I8", 1},   {DType::u16, "U16", 2},
+    {DType::i32, "I32", 4},   {DType::u64, "U64", 8}, {DType::f16, "F16", 2},
+    {DType::bf16, "BF16", 2}, {DType::f32, "F32", 4},
 };
 
 #if defined(__x86_64__)

@@ -15,8 +15,7 @@ namespace caft {
 namespace {
 
 [[noreturn]] void fail(const std::string& action, const std::filesystem::path& path, int error) {
-  const ErrorKind kind =
-      error == ENOENT || error == ENOTDIR ? ErrorKind::not_found : ErrorKind::io;
+  const ErrorKind kind = error == ENOENT || error == ENOTDIR ? ErrorKind::not_found : ErrorKind::io;
   throw Error(kind, "cannot " + action + " " + path.string() + ": " + std::strerror(error));
 }
 

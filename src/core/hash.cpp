@@ -73,7 +73,8 @@ std::string sha256_file(const std::filesystem::path& path) {
   std::vector<std::byte> block(std::size_t{1} << 20);
   Sha256 hash;
   for (std::uint64_t offset = 0; offset < size;) {
-    const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), size - offset));
+    const auto part =
+        static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), size - offset));
     const std::span<std::byte> bytes(block.data(), part);
     file.read_at(offset, bytes);
     hash.update(bytes);

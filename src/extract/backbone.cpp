@@ -106,9 +106,9 @@ double golden_threshold(Precision precision) {
   switch (precision) {
     case Precision::fp16:
     case Precision::bf16:
-      return 0.99;
-    case Precision::int8:
       return 0.95;
+    case Precision::int8:
+      return 0.9;
     default:
       return 0.9999;
   }

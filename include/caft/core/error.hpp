@@ -8,13 +8,13 @@ namespace caft {
 
 /// What went wrong, so that a caller can react without reading the text.
 enum class ErrorKind {
-  usage,         ///< the caller's request makes no sense: wrong option, wrong combination
-  bad_input,     ///< a file or value from outside is malformed or exceeds a limit
-  not_found,     ///< a file, backbone, split or class that was named does not exist
-  unavailable,   ///< a library or device that the request needs is not on this machine
-  mismatch,      ///< two things that must agree do not: fingerprint, checksum, shape
-  io,            ///< the operating system refused a read, write, lock or rename
-  interrupted,   ///< the user asked to stop
+  usage,        ///< the caller's request makes no sense: wrong option, wrong combination
+  bad_input,    ///< a file or value from outside is malformed or exceeds a limit
+  not_found,    ///< a file, backbone, split or class that was named does not exist
+  unavailable,  ///< a library or device that the request needs is not on this machine
+  mismatch,     ///< two things that must agree do not: fingerprint, checksum, shape
+  io,           ///< the operating system refused a read, write, lock or rename
+  interrupted,  ///< the user asked to stop
 };
 
 /// An error with one clear line: what is wrong, where, and what to do about it.

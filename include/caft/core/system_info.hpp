@@ -7,10 +7,10 @@
 namespace caft {
 
 struct SystemInfo {
-  std::string cpu;   ///< model name, as the kernel tells it
-  int cores = 1;     ///< that this process may use (affinity mask)
+  std::string cpu;  ///< model name, as the kernel tells it
+  int cores = 1;    ///< that this process may use (affinity mask)
   double memory_gib = 0;
-  std::string os;    ///< PRETTY_NAME of os-release
+  std::string os;  ///< PRETTY_NAME of os-release
 };
 
 SystemInfo system_info();
