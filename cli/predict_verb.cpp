@@ -71,6 +71,7 @@ void print_for_people(const std::vector<std::string>& paths,
 }
 
 void run_predict(const PredictVerb& verb, const Session& session) {
+  Model loaded = Model::load(verb.model);
   const Dataset images = open_images(verb.images);
   std::vector<ImageSource> sources;
   std::vector<std::string> paths;
@@ -88,7 +89,7 @@ void run_predict(const PredictVerb& verb, const Session& session) {
   if (!verb.engine.precision.empty()) {
     options.precision = precision_from_string(verb.engine.precision);
   }
-  const Predictor predictor(Model::load(verb.model), options);
+  const Predictor predictor(std::move(loaded), options);
   ConsoleProgress progress;
   std::atomic<std::size_t> done{0};
   const std::vector<Prediction> predictions =

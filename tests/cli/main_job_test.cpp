@@ -51,7 +51,8 @@ TEST_P(MainJob, CacheTrainEvalPredict) {
   EXPECT_GE(scored.json().at("accuracy").get<double>(), 0.9);
   EXPECT_EQ(scored.json().at("classes").size(), 3U);
   std::uint64_t counted = 0;
-  for (const auto& row : scored.json().at("confusion")) {
+  const nlohmann::json confusion = scored.json().at("confusion");
+  for (const auto& row : confusion) {
     for (const auto& cell : row) counted += cell.get<std::uint64_t>();
   }
   EXPECT_EQ(counted, 24U);
@@ -167,7 +168,7 @@ TEST_P(MainJob, ConfigFileAndCsv) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, MainJob, testing::Values("reference", "openvino"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& backend) { return std::string(backend.param); });
 
 TEST(MultiLabel, TrainsAndScoresFromCsv) {
   const CaftProgram caft;
@@ -191,7 +192,8 @@ TEST(MultiLabel, TrainsAndScoresFromCsv) {
   EXPECT_GE(scored.json().at("accuracy").get<double>(), 0.8);
   const ProgramResult predicted = caft.run({"predict", "model", "images/stripes/35.jpg", "--json"});
   double total = 0;
-  for (const auto& p : predicted.json()[0].at("top")) total += p.at("probability").get<double>();
+  const nlohmann::json top = predicted.json()[0].at("top");
+  for (const auto& p : top) total += p.at("probability").get<double>();
   EXPECT_GT(total, 1.2);  // two labels at once: sigmoid, not softmax
 }
 
