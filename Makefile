@@ -33,7 +33,7 @@ install: build
 bench:
 	scripts/setup.sh bench
 	$(MAKE) build
-	bench/run.sh
+	.venv/bin/python bench/run.py build/release
 
 format:
 	git ls-files '*.cpp' '*.hpp' | xargs clang-format-16 -i

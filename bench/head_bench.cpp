@@ -1,5 +1,7 @@
-// Times head training on synthetic features and prints one JSON document. bench/head_peer.py runs
-// it in turns with a plain PyTorch loop, so that the ratio is taken on one machine in one run.
+// Times head training on synthetic features and prints one JSON document, whose "epoch_ms" is the
+// median epoch of a linear head by AdamW over f32 features on every core: what peer_head.py times
+// in PyTorch. bench/run.py runs the two in turns, so that the ratio is taken in one run.
+// usage: head_bench [--epochs N] [--all]: --all adds one thread, f16, mlp and L-BFGS.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -107,40 +109,32 @@ nlohmann::json converge(const Shape& shape, int threads) {
 
 int run(int argc, char** argv) {
   int count = 20;
-  std::string only;
-  for (int i = 1; i + 1 < argc; i += 2) {
+  bool all = false;
+  for (int i = 1; i < argc; ++i) {
     const std::string option = argv[i];
-    if (option == "--epochs") {
-      count = std::atoi(argv[i + 1]);
-    } else if (option == "--only") {
-      only = argv[i + 1];
-    } else {
+    if (option == "--all") {
+      all = true;
+    } else if (option == "--epochs" && i + 1 < argc) {
+      count = std::atoi(argv[++i]);
+    } else if (option != "--json") {  // it prints nothing else
       throw caft::Error(caft::ErrorKind::usage, "unknown option " + option,
-                        "head_bench [--epochs N] [--only linear|mlp|lbfgs]");
+                        "head_bench [--json] [--epochs N] [--all]");
     }
   }
   if (count < 1) throw caft::Error(caft::ErrorKind::usage, "--epochs must be at least 1");
   const Shape shape;
-  nlohmann::json result = {
-      {"samples", shape.samples}, {"dim", shape.dim}, {"classes", shape.classes}, {"batch", 64}};
-  for (const auto dtype : {caft::DType::f32, caft::DType::f16}) {
-    if (only == "lbfgs") break;
-    const Synthetic synthetic(shape, dtype);
+  const Synthetic f32(shape, caft::DType::f32);
+  nlohmann::json result = epochs(f32, "linear", 0, count);
+  result["epoch_ms"] = result["median_ms"];
+  if (all) {
+    const Synthetic f16(shape, caft::DType::f16);
     for (const int threads : {1, 2}) {
-      const std::string suffix =
-          std::string(dtype == caft::DType::f32 ? "_f32_" : "_f16_") + std::to_string(threads);
-      for (const std::string head : {"linear", "mlp"}) {
-        if (only.empty() || only == head) {
-          result[head + suffix] = epochs(synthetic, head, threads, head == "mlp" ? 3 : count);
-        }
-      }
-    }
-  }
-  if (only.empty() || only == "lbfgs") {
-    for (const int threads : {1, 2}) {
-      const std::string suffix = "_" + std::to_string(threads);
-      result["lbfgs_1968x1280x2" + suffix] = converge({1968, 1280, 2}, threads);
-      result["lbfgs_9144x1280x101" + suffix] = converge(shape, threads);
+      nlohmann::json& part = result[std::to_string(threads) + " threads"];
+      part["linear f32"] = epochs(f32, "linear", threads, count);
+      part["linear f16"] = epochs(f16, "linear", threads, count);
+      part["mlp f16"] = epochs(f16, "mlp", threads, 3);
+      part["lbfgs 1968x1280x2"] = converge({1968, 1280, 2}, threads);
+      part["lbfgs 9144x1280x101"] = converge(shape, threads);
     }
   }
   std::printf("%s\n", result.dump(2).c_str());

@@ -108,8 +108,10 @@ def engine(caft: Path, rounds: int) -> dict:
 
 def head(build: Path, rounds: int) -> dict:
     pairs = [
-        (run_json(build / "bin/head_bench", "--json")["epoch_ms"],
-         run_json(PEER, ROOT / "bench/peer_head.py")["epoch_ms"])
+        (
+            run_json(build / "bin/head_bench", "--json")["epoch_ms"],
+            run_json(PEER, ROOT / "bench/peer_head.py")["epoch_ms"],
+        )
         for _ in range(rounds)
     ]
     return {"caft": statistics.median(a for a, _ in pairs), "torch": statistics.median(b for _, b in pairs),
