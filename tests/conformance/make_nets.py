@@ -53,10 +53,22 @@ def conv_net(folder: Path) -> Path:
     return net.save(folder / "conv.onnx", ["N", 3, 32, 32], {"features": ["N", 10], "probabilities": ["N", 10]})
 
 
+def exported_pads(net: Net, pads) -> str:
+    """PyTorch's pads (last dimension first, begin before end) in ONNX's order, computed in the graph
+    the way torch.onnx.export leaves it."""
+    zeros = net.add("ConstantOfShape", net.constant([8 - len(pads)], np.int64), value=net.tensor([0], np.int64))
+    x = net.add("Concat", net.constant(pads, np.int64), zeros, axis=0)
+    x = net.add("Reshape", x, net.constant([-1, 2], np.int64))
+    ends = [net.constant([-1], np.int64), net.constant([-(2**63)], np.int64)]
+    x = net.add("Slice", x, *ends, net.constant([0], np.int64), net.constant([-1], np.int64))
+    x = net.add("Reshape", net.add("Transpose", x, perm=[1, 0]), net.constant([-1], np.int64))
+    return net.add("Cast", x, to=TensorProto.INT64)
+
+
 def operators_net(folder: Path) -> Path:
     """The rarer operators and attributes: Pad, dilation, odd pads, ceil_mode, shape arithmetic."""
     net = Net(seed=2)
-    x = net.add("Pad", "images", net.constant([0, 0, 1, 2, 0, 0, 2, 1], np.int64), net.constant(0.5))
+    x = net.add("Pad", "images", exported_pads(net, [2, 1, 1, 2]), net.constant(0.5))
     x = net.conv(x, 3, 12, 3, strides=[2, 1], pads=[0, 1, 2, 0])
     swish = net.add("Sigmoid", x)
     x = net.add("Mul", x, swish)

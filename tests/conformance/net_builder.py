@@ -16,6 +16,10 @@ class Net:
         self.nodes = []
         self.initialisers = []
 
+    @staticmethod
+    def tensor(values, dtype=np.float32) -> TensorProto:
+        return numpy_helper.from_array(np.asarray(values, dtype))
+
     def constant(self, values, dtype=np.float32) -> str:
         name = f"k{len(self.initialisers)}"
         self.initialisers.append(numpy_helper.from_array(np.asarray(values, dtype), name))

@@ -14,8 +14,9 @@
 namespace caft::openvino {
 
 /// Two compilations of one network: one for exactly `opt` rows, made at once, and one for any batch
-/// in the range, made when the first other batch comes (usually a data set's last). A fixed shape
-/// is faster on CPUs; the measured difference is in docs/engines.md.
+/// in the range, made when the first other batch comes (usually a data set's last). On CPUs a fixed
+/// shape is never slower and up to 4 % faster (EfficientNet-B0 in bf16, batch 16); the second
+/// compilation costs 0.1 to 0.3 s and another copy of the weights, and only when it is needed.
 class OpenVinoEngine final : public Engine {
  public:
   /// Throws as Backend::build.

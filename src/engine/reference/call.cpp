@@ -8,7 +8,7 @@ namespace caft::reference {
 namespace {
 
 static_assert(float_type == onnx::TensorProto::FLOAT);
-constexpr std::int64_t max_elements = std::int64_t{1} << 31;
+constexpr std::int64_t max_elements = std::int64_t{1} << 28;  // 1 GiB of floats
 
 }  // namespace
 
@@ -52,6 +52,15 @@ const std::vector<std::int64_t>& Call::known_integers(std::size_t index) const {
     fail("input " + std::to_string(index) + " must be integers that do not depend on the images");
   }
   return tensor.integers;
+}
+
+std::int64_t Call::one_integer(std::size_t index) const {
+  const std::vector<std::int64_t>& values = known_integers(index);
+  if (values.size() != 1) {
+    fail("input " + std::to_string(index) + " must be one integer, has " +
+         std::to_string(values.size()));
+  }
+  return values[0];
 }
 
 const onnx::AttributeProto* Call::attribute(std::string_view name) const {

@@ -38,6 +38,9 @@ class Call {
   /// Values of an integer input that must be known, such as a shape.
   [[nodiscard]] const std::vector<std::int64_t>& known_integers(std::size_t index) const;
 
+  /// A known input of exactly one integer.
+  [[nodiscard]] std::int64_t one_integer(std::size_t index) const;
+
   [[nodiscard]] const onnx::AttributeProto* attribute(std::string_view name) const;
   [[nodiscard]] std::int64_t integer(std::string_view name, std::int64_t otherwise) const;
   [[nodiscard]] float number(std::string_view name, float otherwise) const;

@@ -7,13 +7,15 @@
 namespace caft::reference {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Operator>, 31> operators{{
+constexpr std::array<std::pair<std::string_view, Operator>, 34> operators{{
     {"Add", add},
     {"AveragePool", average_pool},
     {"BatchNormalization", batch_normalization},
+    {"Cast", cast},
     {"Clip", clip},
     {"Concat", concat},
     {"Constant", constant},
+    {"ConstantOfShape", constant_of_shape},
     {"Conv", conv},
     {"DequantizeLinear", dequantize_linear},
     {"Div", divide},
@@ -34,6 +36,7 @@ constexpr std::array<std::pair<std::string_view, Operator>, 31> operators{{
     {"Reshape", reshape},
     {"Shape", shape_of},
     {"Sigmoid", sigmoid},
+    {"Slice", slice},
     {"Softmax", softmax},
     {"Squeeze", squeeze},
     {"Sub", subtract},

@@ -53,6 +53,9 @@ Tensor pad(const Call& call);
 // shape.cpp
 Tensor shape_of(const Call& call);
 Tensor gather(const Call& call);
+Tensor constant_of_shape(const Call& call);
+Tensor slice(const Call& call);
+Tensor cast(const Call& call);
 // quantize.cpp
 Tensor quantize_linear(const Call& call);
 Tensor dequantize_linear(const Call& call);

@@ -43,6 +43,11 @@ class Scales {
   std::int64_t channels_ = 1, inner_ = 1;
 };
 
+bool is_quantized_type(int type) {
+  return type == onnx::TensorProto::UINT8 || type == onnx::TensorProto::INT8 ||
+         type == onnx::TensorProto::INT32;
+}
+
 }  // namespace
 
 Tensor quantize_linear(const Call& call) {
@@ -68,7 +73,10 @@ Tensor quantize_linear(const Call& call) {
 
 Tensor dequantize_linear(const Call& call) {
   const Tensor& input = call.input(0);
-  if (input.is_float()) call.fail("its input must be integers");
+  if (!is_quantized_type(input.type) ||
+      (call.optional(2) != nullptr && call.input(2).type != input.type)) {
+    call.fail("its input and zero point must be integers of one type, 8 or 32 bits wide");
+  }
   const Scales scales(call);
   Tensor result = call.make(input.shape);
   if (call.shapes_only() || input.integers.size() != result.floats.size()) return result;
