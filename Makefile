@@ -2,7 +2,7 @@
 BUILD ?= build/release
 JOBS ?= $(shell nproc)
 
-.PHONY: help demo test bench build format lint check-format clean install
+.PHONY: help demo test parity bench build format lint check-format clean install
 
 help:
 	@echo "make demo    set up, build, and train a classifier on real photographs"
@@ -29,6 +29,10 @@ build:
 
 install: build
 	cmake --install build/release $(if $(PREFIX),--prefix $(PREFIX))
+
+parity: build
+	.venv/bin/python tests/parity/parity.py build/release/bin/caft efficientnet_lite0 resnet18 resnet50 vgg16_bn \
+	  efficientnet_b0 mobilenet_v3_large vit_b_16 --table docs/parity.md
 
 bench:
 	scripts/setup.sh bench
