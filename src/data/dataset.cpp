@@ -43,6 +43,7 @@ std::string name_of(const fs::path& path) {
 
 std::vector<fs::path> in_folder(const fs::path& folder, const std::vector<std::string>& names) {
   std::vector<fs::path> paths;
+  paths.reserve(names.size());
   for (const std::string& name : names) paths.push_back(folder / name);
   return paths;
 }

@@ -84,6 +84,7 @@ std::vector<Index> unsplit_by_name(const Dataset& dataset) {
   }
   std::sort(named.begin(), named.end());
   std::vector<Index> order;
+  order.reserve(named.size());
   for (const auto& [name, i] : named) order.push_back(i);
   return order;
 }
@@ -159,6 +160,7 @@ void stratified_split(Dataset& dataset, double fraction, std::uint64_t seed, Spl
   const std::vector<Index> order = unsplit_by_name(dataset);
   std::vector<std::vector<Index>> members = strata(dataset, order);
   std::vector<std::int64_t> sizes;
+  sizes.reserve(members.size());
   for (const auto& stratum : members) sizes.push_back(static_cast<std::int64_t>(stratum.size()));
   const auto total =
       static_cast<std::int64_t>(std::llround(fraction * static_cast<double>(order.size())));

@@ -133,8 +133,6 @@ class Indexer {
         pax_records(extension(*declared, "pax header"), true);
         return;
       case 'K':  // the long target of a link
-        skip_data(*declared);
-        return;
       case 'V':  // the volume's label
         skip_data(*declared);
         return;
