@@ -7,7 +7,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -117,17 +118,28 @@ def _run(arguments: argparse.Namespace) -> Any:
     return [entry.to_json() for entry in read_catalogue(Path(arguments.file))]
 
 
+@contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    """Models and libraries print to stdout, some from C++: only the result may appear there."""
+    sys.stdout.flush()
+    saved = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(saved, 1)
+        os.close(saved)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one verb; returns the exit code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that temporary folders go
     try:
         arguments = _parser().parse_args(argv)
-        # Models and libraries print to stdout, some from C++: only the result may appear there.
-        result_stream = os.dup(1)
-        os.dup2(2, 1)
-        result = _run(arguments)
-        with os.fdopen(result_stream, "w", encoding="utf-8") as stream:
-            stream.write(json.dumps(result, indent=2) + "\n")
+        with _stdout_to_stderr():
+            result = _run(arguments)
+        print(json.dumps(result, indent=2), flush=True)
         return 0
     except UsageError as error:
         return _fail(2, one_line(error))
