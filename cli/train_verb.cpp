@@ -104,6 +104,8 @@ void run_train(TrainVerb verb, const Session& session) {
   report["cache"] = cache_json(cached, backbone);
   report["training"] = fit.model.training;
   report["validation"] = metrics_section(fit.validation, dataset.classes);
+  report["validation"]["split"] =
+      dataset.of_split(Split::val).empty() ? "inside the training part" : "val";
   save_report(verb.out, report);
 
   const nlohmann::json json = summary_json(fit, verb.out);

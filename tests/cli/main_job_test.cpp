@@ -153,6 +153,15 @@ TEST_P(MainJob, ModelRefusesAnotherBackbone) {
       << result.err;
 }
 
+TEST_P(MainJob, EvalRefusesAClassThatTheModelLacks) {
+  ASSERT_EQ(run({"train", "data", "-b", "tiny", "-o", "model", "--json"}).exit_code, 0);
+  std::filesystem::create_directories(caft.folder() / "other");
+  std::filesystem::copy(data / "noise", caft.folder() / "other" / "static");
+  const ProgramResult result = run({"eval", "model", "other"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_NE(result.err.find("\"static\""), std::string::npos) << result.err;
+}
+
 TEST_P(MainJob, ConfigFileAndCsv) {
   std::ofstream(caft.folder() / "caft.toml")
       << "[train]\nbackbone = \"tiny\"\nout = \"from-config\"\nhead = \"mlp\"\nepochs = 3\n";
