@@ -1,6 +1,8 @@
 // caft eval MODEL DATA
 #include <fmt/format.h>
 
+#include <numeric>
+
 #include "caft/model/evaluate.hpp"
 #include "caft/model/predictor.hpp"
 #include "caft/report/report_data.hpp"
@@ -32,11 +34,9 @@ void run_eval(EvalVerb verb, const Session& session) {
   // Only what is scored is cached. The sub set keeps the data set's order, so positions map back.
   Dataset scored = dataset;
   scored.samples.clear();
-  std::vector<std::size_t> all;
-  for (const std::size_t i : chosen) {
-    all.push_back(scored.samples.size());
-    scored.samples.push_back(dataset.samples[i]);
-  }
+  for (const std::size_t i : chosen) scored.samples.push_back(dataset.samples[i]);
+  std::vector<std::size_t> all(chosen.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
   ConsoleProgress progress;
   CacheOptions options = verb.cache.resolve(&progress);
   options.dtype = model.feature_dtype;

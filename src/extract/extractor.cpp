@@ -147,8 +147,10 @@ ExtractTimes extract(const Backbone& backbone, const ExtractTask& task,
     }
   };
   {
+    const int count = worker_count(backbone, options);
     std::vector<std::jthread> workers;
-    for (int i = 0; i < worker_count(backbone, options); ++i) workers.emplace_back(body);
+    workers.reserve(static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i) workers.emplace_back(body);
   }
   if (run.error) std::rethrow_exception(run.error);
   return run.times;

@@ -71,6 +71,7 @@ EngineMeasurement measure_engine(const Backbone& backbone, double seconds) {
   const auto batch = static_cast<std::size_t>(backbone.engine->batch().opt);
   result.contexts = backbone.engine->preferred_contexts();
   std::vector<Runner> runners;
+  runners.reserve(static_cast<std::size_t>(result.contexts));
   for (int i = 0; i < result.contexts; ++i) runners.emplace_back(backbone, batch);
 
   std::mutex mutex;
@@ -92,6 +93,7 @@ EngineMeasurement measure_engine(const Backbone& backbone, double seconds) {
     };
     {
       std::vector<std::jthread> threads;
+      threads.reserve(runners.size());
       for (Runner& runner : runners) threads.emplace_back(body, std::ref(runner));
     }
     if (error) std::rethrow_exception(error);
@@ -134,8 +136,10 @@ PipelineMeasurement measure_pipeline(const Backbone& backbone,
   const Preprocessing& spec = backbone.preprocessing;
   const auto decode_start = Clock::now();
   {
+    const int cores = usable_cores();
     std::vector<std::jthread> threads;
-    for (int t = 0; t < usable_cores(); ++t) {
+    threads.reserve(static_cast<std::size_t>(cores));
+    for (int t = 0; t < cores; ++t) {
       threads.emplace_back([&] {
         std::vector<std::uint8_t> pixels(static_cast<std::size_t>(spec.height) *
                                          static_cast<std::size_t>(spec.width) * 3);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <unordered_map>
 
 #include "caft/core/error.hpp"
@@ -19,6 +20,7 @@ std::vector<std::int32_t> class_mapping(const Model& model, const Dataset& datas
     index[model.classes[c]] = static_cast<std::int32_t>(c);
   }
   std::vector<std::int32_t> mapping;
+  mapping.reserve(dataset.classes.size());
   for (const std::string& name : dataset.classes) {
     const auto found = index.find(name);
     if (found == index.end()) {
@@ -61,6 +63,7 @@ std::vector<Mistake> find_mistakes(std::span<const float> probabilities,
 std::vector<float> cached_logits(const Model& model, const CachedDataset& cached,
                                  std::span<const std::size_t> samples) {
   std::vector<SampleKey> keys;
+  keys.reserve(samples.size());
   for (const std::size_t i : samples) keys.push_back(cached.keys.at(i).value());
   const FeatureMatrix features = cached.cache.read(keys);
   return feature_logits(model.head,
@@ -99,6 +102,7 @@ Evaluation evaluate_model(const Model& model, const Dataset& dataset, const Cach
     result.ece_uncalibrated = evaluate_multi_label(uncalibrated, targets, classes).ece;
   } else {
     std::vector<std::int32_t> labels;
+    labels.reserve(samples.size());
     for (const std::size_t i : samples) {
       labels.push_back(mapping[static_cast<std::size_t>(dataset.samples[i].labels.at(0))]);
     }
@@ -132,7 +136,8 @@ std::vector<std::size_t> samples_to_score(const Model& model, Dataset& dataset,
   }
   std::vector<std::size_t> samples;
   if (split == "all" || (split.empty() && unsplit && !trained_on)) {
-    for (std::size_t i = 0; i < dataset.samples.size(); ++i) samples.push_back(i);
+    samples.resize(dataset.samples.size());
+    std::iota(samples.begin(), samples.end(), std::size_t{0});
   } else if (!split.empty()) {
     samples = dataset.of_split(split_from_string(split));
   } else {

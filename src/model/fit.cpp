@@ -60,6 +60,7 @@ Metrics score(const Gathered& gathered, std::span<const std::uint32_t> samples,
               std::vector<float> logits, std::size_t classes, double temperature) {
   if (gathered.multi_hot.empty()) {
     std::vector<std::int32_t> labels;
+    labels.reserve(samples.size());
     for (const std::uint32_t i : samples) labels.push_back(gathered.labels[i]);
     softmax_rows(logits, classes, temperature);
     return evaluate(logits, labels, classes);
@@ -105,6 +106,7 @@ FitResult fit_model(const Dataset& dataset, const CachedDataset& cached, const B
   const TrainOutcome& outcome = result.outcome;
 
   std::vector<std::uint32_t> rows;
+  rows.reserve(gathered.train.size());
   for (const std::uint32_t i : gathered.train) rows.push_back(gathered.features.row_of[i]);
   result.train = score(gathered, gathered.train, feature_logits(outcome.head, view, rows), classes,
                        outcome.temperature);
