@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # clang-tidy on the C++ sources that changed since LINT_BASE (default: the point where this branch left
-# origin/main, else the last 25 commits).
+# origin/main, else the last 5 commits).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 base=${LINT_BASE:-$(git merge-base HEAD origin/main 2>/dev/null || true)}
 [ -n "$base" ] && [ "$(git rev-parse "$base")" != "$(git rev-parse HEAD)" ] ||
-  base=$(git rev-parse -q --verify HEAD~25 || git rev-list --max-parents=0 HEAD | tail -1)
+  base=$(git rev-parse -q --verify HEAD~5 || git rev-list --max-parents=0 HEAD | tail -1)
 mapfile -t files < <(git diff --name-only --diff-filter=d "$base" -- 'src/*.cpp' 'cli/*.cpp' | grep -v '^src/head/torch/' || true)
 [ ${#files[@]} -gt 0 ] || { echo "lint: nothing changed"; exit 0; }
 # gcc's precompiled headers mean nothing to clang: a build folder without them gives the commands.
