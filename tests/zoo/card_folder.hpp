@@ -21,18 +21,18 @@ inline std::string sha256_text(const std::string& text) {
 
 /// The card of the files that write_backbone makes.
 inline nlohmann::json good_card(const std::string& name) {
-  return nlohmann::json::parse(R"({
+  nlohmann::json card = nlohmann::json::parse(R"({
     "format": "caft-card-1", "family": "ResNet", "source": "torchvision",
     "weights": "random seed 0", "onnx": "net.onnx", "external_data": ["net.data", "more/net.data"],
     "golden": "golden.safetensors", "input": "images", "output": "features",
     "feature_dim": 512, "params": 11176512, "license": "BSD-3-Clause", "opset": 17,
     "preprocessing": {"resize_mode": "short_side", "resize": 232, "height": 224, "width": 224,
       "interpolation": "bicubic", "antialias": true, "mean": [0.485, 0.456, 0.406],
-      "std": [0.229, 0.224, 0.225], "color": "RGB", "exif_orientation": false}})")
-      .patch(nlohmann::json::array(
-          {{{"op", "add"}, {"path", "/name"}, {"value", name}},
-           {{"op", "add"}, {"path", "/weights_sha256"}, {"value", sha256_text("weights")}},
-           {{"op", "add"}, {"path", "/onnx_sha256"}, {"value", sha256_text("graphonetwo")}}}));
+      "std": [0.229, 0.224, 0.225], "color": "RGB", "exif_orientation": false}})");
+  card["name"] = name;
+  card["weights_sha256"] = sha256_text("weights");
+  card["onnx_sha256"] = sha256_text("graphonetwo");  // the three files below, in their order
+  return card;
 }
 
 /// Writes card.json and its files into `folder`; returns the card's path.
