@@ -12,11 +12,13 @@ cmake -S "$source/examples/minimal" -B "$scratch/build" -G Ninja -DCMAKE_PREFIX_
 cmake --build "$scratch/build" >/dev/null
 mkdir -p "$scratch/data/defective" "$scratch/data/functional"
 for class in defective functional; do
-  find "$work/elpv/train/$class" -name '*.png' | sort | head -120 | xargs cp -t "$scratch/data/$class"
+  find "$work/elpv/train/$class" -name '*.png' | sort | sed -n 1,120p | xargs cp -t "$scratch/data/$class"
 done
 export CAFT_HOME=$work/home
-"$scratch/build/minimal" "$scratch/data" "$scratch/model" "$(find "$scratch/data/defective" -name '*.png' | sort | head -1)" | tee "$scratch/out"
+"$scratch/build/minimal" "$scratch/data" "$scratch/model" "$(find "$scratch/data/defective" -name '*.png' | sort | sed -n 1p)" | tee "$scratch/out"
 grep -q 'accuracy on 48 held-out images: 0\.[6-9]' "$scratch/out"
 # The installed program finds its plugins and its exporter too.
-"$scratch/prefix/bin/caft" predict "$scratch/model" "$work/elpv/test/functional" --json | grep -q '"probability"'
-"$scratch/prefix/bin/caft" zoo list | grep -q resnet50
+"$scratch/prefix/bin/caft" predict "$scratch/model" "$work/elpv/test/functional" --json > "$scratch/predicted"
+grep -q '"probability"' "$scratch/predicted"
+"$scratch/prefix/bin/caft" zoo list > "$scratch/zoo"
+grep -q resnet50 "$scratch/zoo"
