@@ -17,8 +17,9 @@
 namespace caft {
 
 enum class Precision : std::uint8_t { automatic, fp32, fp16, bf16, int8 };
-std::string_view to_string(Precision precision) noexcept;  ///< "auto", "fp32", "fp16", "bf16", "int8"
-Precision precision_from_string(std::string_view name);    ///< throws Error(usage) on other text
+std::string_view to_string(
+    Precision precision) noexcept;                       ///< "auto", "fp32", "fp16", "bf16", "int8"
+Precision precision_from_string(std::string_view name);  ///< throws Error(usage) on other text
 
 enum class DeviceKind : std::uint8_t { cpu, cuda };
 struct Device {
@@ -62,7 +63,7 @@ struct EngineConfig {
   BatchRange batch;
   std::optional<InputNormalization> normalization;
   std::optional<std::array<int, 2>> image_size;  ///< height, width; absent: the ONNX file's own
-  int threads = 0;  ///< CPU threads in all; 0: every core this process may use
+  int threads = 0;       ///< CPU threads in all; 0: every core this process may use
   bool latency = false;  ///< tune for one request at a time instead of throughput
 };
 
@@ -70,9 +71,9 @@ struct EngineConfig {
 class Context {
  public:
   virtual ~Context() = default;
-  /// Runs one batch, min ≤ N ≤ max, and returns when the outputs are written. Inputs and outputs are
-  /// found by name; shapes and types must fit `Engine::inputs()` / `outputs()`.
-  /// Throws Error(usage) on a view that does not fit, naming it.
+  /// Runs one batch, min ≤ N ≤ max, and returns when the outputs are written. Inputs and outputs
+  /// are found by name; shapes and types must fit `Engine::inputs()` / `outputs()`. Throws
+  /// Error(usage) on a view that does not fit, naming it.
   virtual void infer(std::span<const TensorView> inputs, std::span<const TensorView> outputs) = 0;
 };
 
@@ -88,7 +89,8 @@ class Engine {
   [[nodiscard]] virtual Device device() const = 0;
   /// How many contexts keep the device busy.
   [[nodiscard]] virtual int preferred_contexts() const = 0;
-  /// Backend, its library's version and the device, for a cache's record: "openvino 2026.4.1, CPU …".
+  /// Backend, its library's version and the device, for a cache's record: "openvino 2026.4.1, CPU
+  /// …".
   [[nodiscard]] virtual std::string description() const = 0;
   [[nodiscard]] virtual std::unique_ptr<Context> create_context() = 0;
 };
@@ -114,8 +116,8 @@ class Backend {
 /// The backends' names in the order of preference: fastest first, "reference" last.
 std::vector<std::string> backend_names();
 
-/// Finds a backend by name and opens its library on first use. Throws Error(not_found) on an unknown
-/// name and Error(unavailable), with the remedy, where its library cannot be opened.
+/// Finds a backend by name and opens its library on first use. Throws Error(not_found) on an
+/// unknown name and Error(unavailable), with the remedy, where its library cannot be opened.
 const Backend& backend(std::string_view name);
 
 /// The first backend that is available here, "reference" excepted.
