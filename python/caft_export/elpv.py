@@ -12,7 +12,7 @@ from typing import Any
 from caft_export.errors import ExportError, UsageError
 from caft_export.images import elpv_data_folder
 from caft_export.progress import say
-from caft_export.publish import published_folder
+from caft_export.publish import published_folder, sync
 
 README = "README.txt"
 _TEXT = """ELPV: photographs of solar cells by electroluminescence
@@ -44,12 +44,13 @@ def elpv(arguments: argparse.Namespace) -> dict[str, Any]:
     if _is_laid_out(out, plan, data, readme):
         say(f"{out} is complete already")
     else:
-        with published_folder(out, force=_is_ours(out), ours=README) as folder:
+        with published_folder(out, force=_is_ours(out), ours=README, sync_files=False) as folder:
             for target, name in plan.items():
                 place = folder / target
                 place.parent.mkdir(parents=True, exist_ok=True)
                 _link(data / name, place)
             (folder / README).write_text(readme, encoding="utf-8")
+            sync(folder / README)
         say(f"laid out {total} images in {out}")
     counts: dict[str, dict[str, int]] = {}
     for target in plan:
@@ -116,3 +117,4 @@ def _link(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:  # another file system, or one without links
         shutil.copyfile(source, target)
+        sync(target)

@@ -18,12 +18,15 @@ _AT_FDCWD = -100
 
 
 @contextmanager
-def published_folder(out: Path, *, force: bool, ours: str) -> Iterator[Path]:
+def published_folder(
+    out: Path, *, force: bool, ours: str, sync_files: bool = True
+) -> Iterator[Path]:
     """Gives a temporary folder beside `out`; at the end of the block it becomes `out`.
 
     On any failure the temporary folder goes and `out` stays as it was. An existing `out` is
     replaced only with `force`, in one step, and only when it is empty or holds the file `ours`:
-    a mistyped path must not cost anyone a folder.
+    a mistyped path must not cost anyone a folder. `sync_files` False leaves the files' own bytes to
+    the caller, who linked them, say.
     """
     out = Path(os.path.abspath(out))
     check_target(out, force=force, ours=ours)
@@ -37,10 +40,10 @@ def published_folder(out: Path, *, force: bool, ours: str) -> Iterator[Path]:
         os.umask(umask)
         staging.chmod(0o777 & ~umask)  # mkdtemp's folders are private
         yield staging
-        _sync_tree(staging)
+        _sync_tree(staging, sync_files)
         check_target(out, force=force, ours=ours)
         _move(staging, out)
-        _sync(out.parent)
+        sync(out.parent)
     except OSError as error:
         raise ExportError(f"cannot write {out}: {error.strerror or error}") from None
     finally:
@@ -85,14 +88,15 @@ def _renameat2(source: Path, target: Path, flags: int) -> bool:
     raise OSError(code, os.strerror(code), str(target))
 
 
-def _sync_tree(folder: Path) -> None:
+def _sync_tree(folder: Path, files_too: bool) -> None:
     for base, _, files in os.walk(folder):
-        for name in files:
-            _sync(Path(base) / name)
-        _sync(Path(base))
+        for name in files if files_too else ():
+            sync(Path(base) / name)
+        sync(Path(base))
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """fsync(2) of a file or folder."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
