@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from caft_export.errors import ExportError, UsageError, one_line
 from caft_export.preprocessing import INTERPOLATIONS, MAX_SIZE, RESIZE_MODES
+from caft_export.publish import remove_staging
 
 
 class _Parser(argparse.ArgumentParser):
@@ -134,7 +135,7 @@ def _stdout_to_stderr() -> Iterator[None]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one verb; returns the exit code."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that temporary folders go
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         arguments = _parser().parse_args(argv)
         with _stdout_to_stderr():
@@ -153,6 +154,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if os.environ.get("CAFT_DEBUG"):
             raise
         return _fail(1, f"{type(error).__name__}: {one_line(error)} (CAFT_DEBUG=1 shows where)")
+
+
+def _terminate(*_: object) -> NoReturn:
+    remove_staging()
+    os._exit(143)
 
 
 def _fail(code: int, text: str) -> int:

@@ -6,7 +6,7 @@ import ctypes
 import errno
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +15,18 @@ from caft_export.errors import ExportError
 
 _RENAME_NOREPLACE, _RENAME_EXCHANGE = 1, 2
 _AT_FDCWD = -100
+
+_staging: set[Path] = set()
+
+
+def remove_staging() -> None:
+    """Removes the temporary folders of this process, for a signal handler that ends it.
+
+    An exception raised by the handler would not do: one that arrives inside a destructor or a
+    callback from C++ is swallowed there, and the program would go on.
+    """
+    for folder in _staging:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -30,15 +42,15 @@ def published_folder(
     """
     out = Path(os.path.abspath(out))
     check_target(out, force=force, ours=ours)
+    staging = out.with_name(f".{out.name}.{uuid.uuid4().hex}.tmp")
+    _staging.add(staging)  # before it exists, so that no signal finds it unknown
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
+        staging.mkdir()
     except OSError as error:
+        _staging.discard(staging)
         raise ExportError(f"cannot write in {out.parent}: {error.strerror}") from None
     try:
-        umask = os.umask(0)
-        os.umask(umask)
-        staging.chmod(0o777 & ~umask)  # mkdtemp's folders are private
         yield staging
         _sync_tree(staging, sync_files)
         check_target(out, force=force, ours=ours)
@@ -48,6 +60,7 @@ def published_folder(
         raise ExportError(f"cannot write {out}: {error.strerror or error}") from None
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+        _staging.discard(staging)
 
 
 def check_target(out: Path, *, force: bool, ours: str) -> None:
