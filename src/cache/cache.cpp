@@ -54,8 +54,8 @@ void make_index(const std::filesystem::path& folder, const Fingerprint& fingerpr
     try {
       const CacheLock lock(folder);
       if (std::filesystem::exists(Index::path_in(folder))) return;
-      Index::create(folder, {new_uuid(), fingerprint.hard, options.dtype, options.dim},
-                    fingerprint.soft, {});
+      Index::create(folder, {new_uuid(), canonical(fingerprint.hard), options.dtype, options.dim},
+                    canonical(fingerprint.soft), {});
       return;
     } catch (const Error&) {
       if (std::filesystem::exists(Index::path_in(folder))) return;
@@ -73,7 +73,7 @@ void check_same(const CacheState& state, const Fingerprint& fingerprint,
   };
   const CacheIdentity& identity = state.identity();
   const std::string lines =
-      describe_difference(whole(identity.hard, identity.dtype, identity.dim),
+      describe_difference(whole(state.fingerprint.hard, identity.dtype, identity.dim),
                           whole(fingerprint.hard, options.dtype, options.dim));
   if (lines.empty()) return;
   throw Error(ErrorKind::mismatch,

@@ -6,7 +6,6 @@
 #include <bit>
 #include <cstring>
 
-#include "cache/fingerprint.hpp"
 #include "caft/core/error.hpp"
 #include "caft/core/file.hpp"
 #include "caft/core/version.hpp"
@@ -46,11 +45,9 @@ void insert_shard(Database& database, const ShardRecord& shard) {
   insert.bind(4, shard.header_hash).bind(5, shard.payload_hash).bind(6, shard.soft).run();
 }
 
-void insert_identity(Database& database, const CacheIdentity& identity,
-                     const nlohmann::json& soft) {
-  const std::string hard_text = canonical(identity.hard), soft_text = canonical(soft);
+void insert_identity(Database& database, const CacheIdentity& identity, const std::string& soft) {
   Statement insert(database, "INSERT INTO cache VALUES (?, ?, ?, ?, ?, ?)");
-  insert.bind(1, identity.uuid).bind(2, hard_text).bind(3, soft_text);
+  insert.bind(1, identity.uuid).bind(2, identity.hard).bind(3, soft);
   insert.bind(4, to_string(identity.dtype)).bind(5, to_signed(identity.dim));
   insert.bind(6, version()).run();
 }
@@ -82,7 +79,7 @@ std::filesystem::path Index::path_in(const std::filesystem::path& folder) {
 }
 
 void Index::create(const std::filesystem::path& folder, const CacheIdentity& identity,
-                   const nlohmann::json& soft, const std::vector<ShardRecord>& shards) {
+                   const std::string& soft, const std::vector<ShardRecord>& shards) {
   const std::filesystem::path path = path_in(folder);
   const std::filesystem::path temporary = folder / fmt::format(".{}.{}.tmp", kFileName, ::getpid());
   remove_with_journals(temporary);
@@ -124,11 +121,12 @@ void Index::load_identity(const std::filesystem::path& folder) {
   };
   if (!select.step()) reject();
   identity_.uuid = select.text(0);
-  identity_.hard = nlohmann::json::parse(select.text(1), nullptr, false);
-  soft_ = nlohmann::json::parse(select.text(2), nullptr, false);
+  identity_.hard = select.text(1);
+  soft_ = select.text(2);
   identity_.dtype = dtype_from_string(select.text(3));
   const std::int64_t dim = select.integer(4);
-  if (identity_.hard.is_discarded() || soft_.is_discarded() || dim < 1) reject();
+  if (!nlohmann::json::accept(identity_.hard) || !nlohmann::json::accept(soft_) || dim < 1)
+    reject();
   identity_.dim = static_cast<std::size_t>(dim);
   recall_.emplace(database_,
                   "SELECT key, checksum FROM memo WHERE path = ? AND size = ? AND inode = ? AND "

@@ -29,13 +29,14 @@ class Index {
   static std::filesystem::path path_in(const std::filesystem::path& folder);
   /// Makes an index under a temporary name and publishes it whole. The caller holds the lock.
   static void create(const std::filesystem::path& folder, const CacheIdentity& identity,
-                     const nlohmann::json& soft, const std::vector<ShardRecord>& shards);
+                     const std::string& soft, const std::vector<ShardRecord>& shards);
   /// Throws Error(mismatch) when it is a newer format's (nothing is touched then), Error(bad_input)
   /// when it is no caft index.
   explicit Index(const std::filesystem::path& folder);
 
   [[nodiscard]] const CacheIdentity& identity() const { return identity_; }
-  [[nodiscard]] const nlohmann::json& soft() const { return soft_; }
+  /// What the cache's maker recorded, as JSON text.
+  [[nodiscard]] const std::string& soft() const { return soft_; }
   /// By name, which is the order in which they were written.
   [[nodiscard]] std::vector<ShardRecord> shards() const;
   /// Adds a shard and path memos in one transaction.
@@ -59,7 +60,7 @@ class Index {
   mutable Database database_;
   mutable std::optional<Statement> recall_;  ///< asked once an image: prepared once
   CacheIdentity identity_;
-  nlohmann::json soft_;
+  std::string soft_;
 };
 
 }  // namespace caft

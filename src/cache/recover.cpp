@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <map>
 
-#include "cache/fingerprint.hpp"
 #include "cache/lock.hpp"
 #include "cache/state.hpp"
 #include "caft/core/error.hpp"
@@ -48,7 +47,7 @@ void adopt(CacheState& state, const std::filesystem::path& file) {
 
 struct Found {
   CacheIdentity identity;
-  nlohmann::json soft;
+  std::string soft;
   std::vector<ShardRecord> records;
 };
 
@@ -61,7 +60,7 @@ std::map<std::string, Found> survey(const std::filesystem::path& folder) {
       Found& found = caches[loaded.identity.uuid];
       if (found.records.empty()) {
         found.identity = loaded.identity;
-        found.soft = nlohmann::json::parse(loaded.shard.record.soft, nullptr, false);
+        found.soft = loaded.shard.record.soft;
       }
       check_identity(loaded, found.identity);
       found.records.push_back(loaded.shard.record);

@@ -4,9 +4,9 @@
 
 #include <charconv>
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <random>
 
-#include "cache/fingerprint.hpp"
 #include "cache/xxh3_stream.hpp"
 #include "caft/core/error.hpp"
 #include "caft/core/safetensors.hpp"
@@ -54,11 +54,11 @@ void check_format(const SafeTensorsFile& file) {
               "use a newer caft");
 }
 
-nlohmann::json parse_metadata(const SafeTensorsFile& file, const char* key) {
-  nlohmann::json value = nlohmann::json::parse(metadata(file, key), nullptr, false);
-  if (value.is_discarded())
+const std::string& json_metadata(const SafeTensorsFile& file, const char* key) {
+  const std::string& text = metadata(file, key);
+  if (!nlohmann::json::accept(text))
     damaged(file.file().path(), fmt::format("{} in its metadata is not JSON", key));
-  return value;
+  return text;
 }
 
 const SafeTensorInfo& table(const SafeTensorsFile& file, const char* name, DType dtype,
@@ -121,7 +121,7 @@ LoadedShard load_shard(const std::filesystem::path& path) {
     damaged(path, "tensor features has the wrong type, shape or place");
 
   LoadedShard loaded;
-  loaded.identity = {metadata(file, shard_field::cache), parse_metadata(file, shard_field::hard),
+  loaded.identity = {metadata(file, shard_field::cache), json_metadata(file, shard_field::hard),
                      features.dtype, features.shape[1]};
   Shard& shard = loaded.shard;
   shard.path = path;
@@ -132,7 +132,7 @@ LoadedShard load_shard(const std::filesystem::path& path) {
                   file.file().size(),
                   metadata(file, shard_field::header_hash),
                   metadata(file, shard_field::payload_hash),
-                  metadata(file, shard_field::soft)};
+                  json_metadata(file, shard_field::soft)};
   if (shard.record.name + std::string(kShardSuffix) != path.filename().string())
     damaged(path,
             fmt::format("it was written as {}: it was renamed or swapped", shard.record.name));
@@ -145,8 +145,7 @@ void check_identity(const LoadedShard& loaded, const CacheIdentity& cache) {
   if (loaded.identity.uuid != cache.uuid)
     damaged(path, fmt::format("it belongs to another cache ({}; this one is {})",
                               loaded.identity.uuid, cache.uuid));
-  if (canonical(loaded.identity.hard) != canonical(cache.hard))
-    damaged(path, "its fingerprint is not the cache's");
+  if (loaded.identity.hard != cache.hard) damaged(path, "its fingerprint is not the cache's");
   if (loaded.identity.dtype != cache.dtype || loaded.identity.dim != cache.dim)
     damaged(path, fmt::format("its rows are {} x {}, the cache's {} x {}", loaded.identity.dim,
                               to_string(loaded.identity.dtype), cache.dim, to_string(cache.dtype)));

@@ -7,9 +7,8 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "caft/core/dtype.hpp"
 #include "caft/core/hash.hpp"
@@ -39,7 +38,7 @@ inline constexpr const char* header_hash = "caft.header_xxh3_128";
 /// What every shard of a cache has in common.
 struct CacheIdentity {
   std::string uuid;
-  nlohmann::json hard;
+  std::string hard;  ///< the hard fingerprint, canonical JSON
   DType dtype = DType::f16;
   std::size_t dim = 0;
 };

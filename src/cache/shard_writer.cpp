@@ -1,6 +1,5 @@
 #include <map>
 
-#include "cache/fingerprint.hpp"
 #include "cache/shard.hpp"
 #include "cache/xxh3_stream.hpp"
 #include "caft/core/error.hpp"
@@ -40,7 +39,7 @@ std::string make_header(const std::string& name, const CacheIdentity& cache,
       {shard_field::format, std::to_string(kCacheFormat)},
       {shard_field::cache, cache.uuid},
       {shard_field::shard, name},
-      {shard_field::hard, canonical(cache.hard)},
+      {shard_field::hard, cache.hard},
       {shard_field::soft, soft},
       {shard_field::writer, std::string(version())},
       {shard_field::tables_hash, tables_hash},

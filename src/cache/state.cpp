@@ -66,8 +66,8 @@ void Catalog::add(Shard shard, std::span<const Key128> shard_keys) {
 
 CacheState::CacheState(const std::filesystem::path& where)
     : folder(where), index(ensure_index(where)) {
-  fingerprint = {index.identity().hard, index.soft()};
-  writer_soft = index.soft();
+  fingerprint = {nlohmann::json::parse(index.identity().hard), nlohmann::json::parse(index.soft())};
+  writer_soft = fingerprint.soft;
   refresh();
 }
 

@@ -6,6 +6,8 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "caft/core/system_info.hpp"
+
 namespace caft::fused {
 namespace {
 
@@ -20,6 +22,12 @@ TEST(ThreadTeam, SharesCoverEachItemOnce) {
     }
     EXPECT_EQ(next, count);
   }
+}
+
+TEST(ThreadTeam, IsNoLargerThanTheWorkDeserves) {
+  EXPECT_EQ(useful_threads(3, 0), 3);
+  EXPECT_EQ(useful_threads(0, 1e5), 1);
+  EXPECT_EQ(useful_threads(0, 1e12), usable_cores());
 }
 
 // Each thread adds what its neighbour wrote before the barrier: a barrier that lets one through

@@ -139,6 +139,24 @@ TEST(TrainModule, EarlyStoppingRestoresTheBestEpoch) {
   for (const EpochRecord& record : outcome.history) EXPECT_GE(record.val_loss, best.val_loss);
 }
 
+TEST(TrainModule, WithoutValidationSamplesATenthIsHeldOut) {
+  const ToyData toy(250, 12, 4);
+  ResidualHead module = fresh(toy);
+  TrainingData data = toy.view();
+  data.val = {};
+  TrainConfig config = toy_config();
+  config.epochs = 30;  // of few steps each
+  const ModuleOutcome outcome = train_module(module, data, config);
+  EXPECT_EQ(outcome.scored.size(), 20U);  // of 200
+  std::vector<int> of_class(4, 0);
+  for (const std::uint32_t sample : outcome.scored) {
+    EXPECT_LT(sample, 200U);
+    ++of_class[static_cast<std::size_t>(toy.labels[sample])];
+  }
+  EXPECT_EQ(of_class, (std::vector<int>{5, 5, 5, 5}));
+  EXPECT_GT(outcome.history.back().val_accuracy, 0.9);
+}
+
 TEST(TrainModule, WhatCannotBeTrainedIsRefused) {
   const ToyData toy(60, 6, 3);
   ResidualHead module = fresh(toy);
@@ -155,25 +173,26 @@ TEST(TrainModule, WhatCannotBeTrainedIsRefused) {
   refuse(ErrorKind::usage, "learning rate", config, toy.view());
   config = good;
   config.resume = true;
-  refuse(ErrorKind::usage, "checkpoint's path", config, toy.view());
+  refuse(ErrorKind::usage, "resume needs a checkpoint", config, toy.view());
   config = good;
   config.patience = 2;
   TrainingData data = toy.view();
   data.val = {};
-  refuse(ErrorKind::usage, "validation samples", config, data);
+  data.train = data.train.first(19);
+  refuse(ErrorKind::usage, "too few samples to stop early", config, data);
 
   ToyData wrong = toy;
   wrong.labels[3] = 3;
-  refuse(ErrorKind::usage, "not one of the classes", good, wrong.view());
+  refuse(ErrorKind::usage, "label 3 of sample 3 is not one of 3 classes", good, wrong.view());
   wrong = toy;
   wrong.row_of[0] = 62;
-  refuse(ErrorKind::usage, "row_of", good, wrong.view());
+  refuse(ErrorKind::usage, "row 62 lies beyond", good, wrong.view());
   wrong = toy;
   wrong.train[0] = 60;
-  refuse(ErrorKind::usage, "train names a sample", good, wrong.view());
+  refuse(ErrorKind::usage, "sample 60 does not exist", good, wrong.view());
   wrong = toy;
   for (std::int32_t& label : wrong.labels) label = 1;
-  refuse(ErrorKind::bad_input, "are of class 1", good, wrong.view());
+  refuse(ErrorKind::bad_input, "are of one class", good, wrong.view());
   wrong = toy;
   wrong.rows32[wrong.row_of[7] * wrong.dim + 2] = std::numeric_limits<float>::infinity();
   refuse(ErrorKind::bad_input, "sample 7 has a feature", good, wrong.view());

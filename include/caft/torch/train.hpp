@@ -21,7 +21,7 @@ struct ModuleOutcome {
   double epoch_ms = 0;                ///< median
   int best_epoch = 0;                 ///< whose weights the module has, from 1
   double temperature = 1;             ///< fitted on the logits of `val`; 1 without
-  std::vector<std::uint32_t> scored;  ///< `data.val`
+  std::vector<std::uint32_t> scored;  ///< `data.val`, or what was held out
   std::vector<float> scored_logits;   ///< [scored.size(), classes]
 };
 
@@ -33,15 +33,19 @@ using ForwardFunction = std::function<torch::Tensor(const torch::Tensor&)>;
 /// Mini-batches are gathered from `data.features` in its own dtype and widened to f32; the features
 /// are never copied as a whole. The loss is cross-entropy, or binary cross-entropy for multi-label
 /// data; AdamW (Loshchilov and Hutter 2019) or SGD with momentum, as PyTorch defines them; the
-/// cosine schedule falls to zero over all steps. With `config.patience` the weights of the epoch
+/// cosine schedule falls from epoch to epoch. With `config.patience` the weights of the epoch
 /// with the least validation loss are restored at the end.
+///
+/// Without `data.val` a stratified tenth of the training samples is held out (from twenty samples
+/// on).
 ///
 /// The order of samples and the dropout masks depend on `config.seed` and the epoch alone: with the
 /// same threads and LibTorch, a run gives the same bits again, also when it was interrupted and
 /// resumed from `config.checkpoint`. Initial weights are the caller's. LibTorch's default generator
 /// is used and put back; one training runs at a time in a process, others wait.
 ///
-/// Throws as HeadTrainer::train does.
+/// `progress` hears of each epoch; to finish the stage is the caller's. Throws as
+/// HeadTrainer::train does.
 ModuleOutcome train_module(torch::nn::Module& module, const ForwardFunction& forward,
                            const TrainingData& data, const TrainConfig& config,
                            ProgressSink* progress = nullptr);

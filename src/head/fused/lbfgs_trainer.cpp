@@ -31,6 +31,14 @@ struct Choice {
   std::vector<float> logits{};  ///< of the samples that judge
 };
 
+/// Of one block of rows: standardising, forward and backward.
+double operations(const TrainingData& data, const TrainConfig& config) {
+  const auto rows = static_cast<double>(std::min<std::size_t>(data.train.size(), 256));
+  const auto folds = static_cast<double>(data.val.empty() ? config.folds : 1);
+  return rows * static_cast<double>(data.features.dim) *
+         (16 + 4 * folds * static_cast<double>(data.classes));
+}
+
 class Fit {
  public:
   Fit(const TrainingData& data, const TrainConfig& config, ProgressSink* progress,
@@ -38,7 +46,7 @@ class Fit {
       : data_(data),
         config_(config),
         progress_(progress),
-        team_(config.threads),
+        team_(useful_threads(config.threads, operations(data, config))),
         features_(data, team_),
         loss_(data, config.balanced, config.label_smoothing),
         limits_(limits),

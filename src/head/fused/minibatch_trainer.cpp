@@ -79,6 +79,14 @@ TrainingData with_parts(TrainingData data, const Parts& parts) {
   return data;
 }
 
+/// Of one step: standardising, forward and backward.
+double operations(const TrainingData& data, const TrainConfig& config) {
+  const std::size_t outputs =
+      config.head == "mlp" ? static_cast<std::size_t>(config.hidden) : data.classes;
+  return static_cast<double>(config.batch) * static_cast<double>(data.features.dim) *
+         static_cast<double>(16 + 4 * outputs);
+}
+
 class Run {
  public:
   Run(const TrainingData& data, const TrainConfig& config, ProgressSink* progress)
@@ -86,7 +94,7 @@ class Run {
         progress_(progress),
         parts_(split(data, config.seed)),
         data_(with_parts(data, parts_)),
-        team_(config.threads),
+        team_(useful_threads(config.threads, operations(data_, config))),
         features_(data_, team_),
         loss_(data_, config.balanced, config.label_smoothing),
         network_(features_, loss_, shape(), config.seed, team_),

@@ -4,6 +4,9 @@
 #include <immintrin.h>
 #endif
 
+#include <algorithm>
+#include <system_error>
+
 #include "caft/core/system_info.hpp"
 
 namespace caft::fused {
@@ -28,8 +31,17 @@ void await_change(const std::atomic<std::uint32_t>& value, std::uint32_t old) {
 
 }  // namespace
 
+int useful_threads(int wanted, double operations) {
+  if (wanted > 0) return wanted;
+  return static_cast<int>(std::clamp(operations / 1e6, 1.0, static_cast<double>(usable_cores())));
+}
+
 ThreadTeam::ThreadTeam(int threads) : size_(threads > 0 ? threads : usable_cores()) {
-  for (int i = 1; i < size_; ++i) workers_.emplace_back([this, i] { serve(i); });
+  try {
+    for (int i = 1; i < size_; ++i) workers_.emplace_back([this, i] { serve(i); });
+  } catch (const std::system_error&) {
+    size_ = static_cast<int>(workers_.size()) + 1;  // the system gives no more
+  }
 }
 
 ThreadTeam::~ThreadTeam() {

@@ -13,12 +13,18 @@
 
 namespace caft::fused {
 
+/// How many threads a loop gains from: as many as the user `wanted`; when that is 0, as many cores
+/// as this process may use, but no more than one for each million of the `operations` between two
+/// barriers. Less than ten microseconds of work is not worth a meeting.
+int useful_threads(int wanted, double operations);
+
 /// Threads that run the same function side by side and meet at barriers. Waiting spins for some
 /// microseconds, since a training step takes a few hundred and a sleep costs fifty, and then
 /// sleeps, since the cores may belong to somebody else. Used by one thread at a time, its owner.
 class ThreadTeam {
  public:
-  /// `threads` 0: every core that this process may use. The calling thread is one of them.
+  /// `threads` 0: every core that this process may use. The calling thread is one of them. Where
+  /// the system refuses so many threads, the team is smaller.
   explicit ThreadTeam(int threads);
   ThreadTeam(const ThreadTeam&) = delete;
   ThreadTeam& operator=(const ThreadTeam&) = delete;

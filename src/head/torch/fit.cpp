@@ -7,11 +7,12 @@
 #include <random>
 
 #include "caft/core/error.hpp"
-#include "head/torch/check.hpp"
+#include "head/fused/problem.hpp"
 #include "head/torch/checkpoint.hpp"
 #include "head/torch/describe.hpp"
 #include "head/torch/head_optimizer.hpp"
 #include "head/torch/objective.hpp"
+#include "head/torch/prepared_data.hpp"
 #include "head/torch/sample_source.hpp"
 #include "head/torch/torch_session.hpp"
 
@@ -77,7 +78,6 @@ class Run {
                                static_cast<std::uint64_t>(config_.epochs));
       }
     }
-    if (task_.progress) task_.progress->finish();
     if (config_.patience > 0) copy(best_, weights());
     ModuleOutcome outcome = score();
     task_.module.train(was_training);
@@ -150,16 +150,16 @@ class Run {
     return out;
   }
 
-  /// Cosine annealing over all steps (Loshchilov and Hutter 2017, without restarts), or constant.
-  [[nodiscard]] double learning_rate(std::int64_t step) const {
+  /// Cosine annealing by epochs (Loshchilov and Hutter 2017, without restarts), or constant.
+  [[nodiscard]] double learning_rate(int epoch) const {
     if (config_.schedule == Schedule::constant) return config_.learning_rate;
-    const double part = static_cast<double>(step) / static_cast<double>(batches_ * config_.epochs);
+    const double part = static_cast<double>(epoch - 1) / config_.epochs;
     return config_.learning_rate * (1 + std::cos(std::numbers::pi * part)) / 2;
   }
 
   void run_epoch(int epoch) {
     const auto start = Clock::now();
-    EpochRecord record{.epoch = epoch, .learning_rate = learning_rate(optimizer_.steps())};
+    EpochRecord record{.epoch = epoch, .learning_rate = learning_rate(epoch)};
     const std::uint64_t seed = epoch_seed(config_.seed, epoch);
     torch::manual_seed(seed);  // dropout
     const std::vector<std::uint32_t> order = shuffled(data_.train, seed);
@@ -173,7 +173,7 @@ class Run {
       const torch::Tensor loss =
           objective_.training_loss(logits(samples), task_.source.targets(samples));
       loss.backward();
-      optimizer_.step(learning_rate(optimizer_.steps()));
+      optimizer_.step(record.learning_rate);
       record.train_loss += loss.item<double>() * static_cast<double>(samples.size());
     }
     optimizer_.zero_grad();
@@ -225,7 +225,7 @@ class Run {
     const auto* values = scores.data_ptr<float>();
     outcome.scored.assign(data_.val.begin(), data_.val.end());
     outcome.scored_logits.assign(values, values + scores.numel());
-    outcome.temperature = temperature_of(data_, data_.val, outcome.scored_logits);
+    outcome.temperature = fused::temperature_of(data_, data_.val, outcome.scored_logits);
     return outcome;
   }
 
@@ -252,11 +252,10 @@ ModuleOutcome fit(const FitTask& task) {
 ModuleOutcome train_module(torch::nn::Module& module, const ForwardFunction& forward,
                            const TrainingData& data, const TrainConfig& config,
                            ProgressSink* progress) {
-  check_training(data, config);
+  const PreparedData prepared(data, config);
   const TorchSession session(config.threads);
-  const SampleSource source(data);
-  source.require_finite(data.train);
-  source.require_finite(data.val);
+  const SampleSource source(prepared.get());
+  source.require_finite();
   return fit({module, forward, source, config, nullptr, "module", progress});
 }
 

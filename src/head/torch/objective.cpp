@@ -61,19 +61,4 @@ void Objective::validate(const torch::Tensor& logits, const torch::Tensor& targe
   record.val_accuracy = right.to(torch::kDouble).mean().item<double>();
 }
 
-double temperature_of(const TrainingData& data, std::span<const std::uint32_t> samples,
-                      std::span<const float> logits) {
-  if (data.multi_hot.empty()) {
-    std::vector<std::int32_t> labels;
-    for (const std::uint32_t sample : samples) labels.push_back(data.labels[sample]);
-    return fit_temperature(logits, labels, data.classes);
-  }
-  std::vector<std::uint8_t> hot;
-  for (const std::uint32_t sample : samples) {
-    const auto row = data.multi_hot.subspan(sample * data.classes, data.classes);
-    hot.insert(hot.end(), row.begin(), row.end());
-  }
-  return fit_temperature_multi_label(logits, hot, data.classes);
-}
-
 }  // namespace caft

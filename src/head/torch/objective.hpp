@@ -31,8 +31,4 @@ class Objective {
   torch::Tensor weights_;  ///< f32 [classes]; undefined: all 1
 };
 
-/// The temperature for `logits` [samples.size(), classes] of `samples` (metrics.hpp).
-double temperature_of(const TrainingData& data, std::span<const std::uint32_t> samples,
-                      std::span<const float> logits);
-
 }  // namespace caft

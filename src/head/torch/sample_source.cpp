@@ -47,16 +47,18 @@ void SampleSource::for_each_block(
   }
 }
 
-void SampleSource::require_finite(std::span<const std::uint32_t> samples) const {
-  for_each_block(samples, [&](const torch::Tensor& rows, std::size_t from) {
-    const torch::Tensor good = torch::isfinite(rows).all(1);
-    if (good.all().item<bool>()) return;
-    const auto at = (~good).nonzero()[0].item<std::int64_t>();
-    throw Error(ErrorKind::bad_input,
-                "sample " + std::to_string(samples[from + static_cast<std::size_t>(at)]) +
-                    " has a feature that is not finite",
-                "run caft cache verify, then cache again");
-  });
+void SampleSource::require_finite() const {
+  for (const auto samples : {data_.train, data_.val}) {
+    for_each_block(samples, [&](const torch::Tensor& rows, std::size_t from) {
+      const torch::Tensor good = torch::isfinite(rows).all(1);
+      if (good.all().item<bool>()) return;
+      const auto at = (~good).nonzero()[0].item<std::int64_t>();
+      throw Error(ErrorKind::bad_input,
+                  "sample " + std::to_string(samples[from + static_cast<std::size_t>(at)]) +
+                      " has a feature that is not finite",
+                  "run caft cache verify, then cache again");
+    });
+  }
 }
 
 }  // namespace caft

@@ -11,7 +11,7 @@
 
 namespace caft {
 
-/// Reads samples of `data`, which must outlive it and have passed check_training. Features stay
+/// Reads samples of `data`, which must outlive it and have been checked. Features stay
 /// where and as they are: a batch is gathered in the stored dtype and then widened. Thread-safe.
 class SampleSource {
  public:
@@ -27,8 +27,9 @@ class SampleSource {
   void for_each_block(std::span<const std::uint32_t> samples,
                       const std::function<void(const torch::Tensor&, std::size_t)>& visit) const;
 
-  /// Throws Error(bad_input) naming the first sample that has a feature which is not finite.
-  void require_finite(std::span<const std::uint32_t> samples) const;
+  /// Throws Error(bad_input) naming the first sample of `train` or `val` that has a feature which
+  /// is not finite.
+  void require_finite() const;
 
   [[nodiscard]] bool multi_label() const { return !data_.multi_hot.empty(); }
   [[nodiscard]] const TrainingData& data() const { return data_; }

@@ -5,8 +5,8 @@
 #include "caft/core/error.hpp"
 #include "caft/torch/train.hpp"
 #include "core/plugin.hpp"
-#include "head/torch/check.hpp"
 #include "head/torch/fit.hpp"
+#include "head/torch/prepared_data.hpp"
 #include "head/torch/sample_source.hpp"
 #include "head/torch/torch_session.hpp"
 #include "head/torch/vgg_head.hpp"
@@ -18,16 +18,11 @@ class VggTrainer final : public HeadTrainer {
  public:
   TrainOutcome train(const TrainingData& data, const TrainConfig& config,
                      ProgressSink* progress) override {
-    check_training(data, config);
-    if (!(config.dropout >= 0 && config.dropout < 1)) {
-      throw Error(ErrorKind::usage, "dropout must lie in [0, 1)");
-    }
-    if (config.hidden < 1) throw Error(ErrorKind::usage, "hidden must be at least 1");
+    const PreparedData prepared(data, config);
     const TorchSession session(config.threads);
-    const SampleSource source(data);
-    source.require_finite(data.train);
-    source.require_finite(data.val);
-    const Standardization scale = standardization_of(source, data.train);
+    const SampleSource source(prepared.get());
+    source.require_finite();
+    const Standardization scale = standardization_of(source, prepared.get().train);
 
     torch::manual_seed(config.seed);  // initial weights
     const std::int64_t width = config.hidden == TrainConfig{}.hidden ? 4096 : config.hidden;
