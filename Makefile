@@ -2,11 +2,13 @@
 BUILD ?= build/release
 JOBS ?= $(shell nproc)
 
-.PHONY: help demo test parity bench build format lint check-format clean install
+.PHONY: help demo test test-gpu gpu-build parity bench build format lint check-format clean install
 
 help:
 	@echo "make demo    set up, build, and train a classifier on real photographs"
 	@echo "make test    set up, build, and run every test that needs no GPU"
+	@echo "make test-gpu  build and run the tests that need an NVIDIA GPU, CUDA and TensorRT (TENSORRT_DIR)"
+	@echo "make gpu-build compile and link the GPU libraries on a machine without a GPU"
 	@echo "make bench   set up, and measure against PyTorch (docs/benchmarks.md)"
 	@echo "make build   build only      make install   install to PREFIX (default /usr/local)"
 	@echo "make format  format          make lint      clang-tidy on changed files"
@@ -22,6 +24,18 @@ test:
 	cmake --preset dev --log-level=WARNING
 	cmake --build --preset dev -j $(JOBS)
 	ctest --preset dev -j $(JOBS)
+
+# On a machine with an NVIDIA GPU, CUDA and TensorRT (TENSORRT_DIR).
+test-gpu:
+	cmake --preset gpu --log-level=WARNING
+	cmake --build --preset gpu -j $(JOBS)
+	ctest --preset gpu -L gpu
+
+# Anywhere: compiles and links the GPU libraries against TensorRT 10 and 11.
+gpu-build:
+	scripts/setup.sh test
+	scripts/gpu_sdk.sh build/gpu-sdk
+	scripts/gpu_build.sh build/gpu-sdk
 
 build:
 	cmake --preset release --log-level=WARNING

@@ -14,10 +14,10 @@ endif()
 
 add_library(caft_options INTERFACE)
 target_compile_definitions(caft_options INTERFACE CAFT_VERSION="${PROJECT_VERSION}")
-target_compile_options(caft_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
-  -Wno-missing-field-initializers)  # designated initialisers leave the rest to its defaults
+target_compile_options(caft_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wnon-virtual-dtor>
+  $<$<COMPILE_LANGUAGE:CXX>:-Wno-missing-field-initializers>)  # designated initialisers leave the rest to its defaults
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  target_compile_options(caft_options INTERFACE -fpch-preprocess)
+  target_compile_options(caft_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
 endif()
 if(CAFT_SANITIZE)
   target_compile_options(caft_options INTERFACE -fsanitize=${CAFT_SANITIZE} -fno-omit-frame-pointer

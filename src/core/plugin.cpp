@@ -25,6 +25,9 @@ std::string remedy(std::string_view library) {
   if (library == "caft_torch") {
     return "install libtorch-dev or set CAFT_TORCH to a LibTorch folder, then build again";
   }
+  if (library == "caft_cuda" || library == "caft_tensorrt") {
+    return "build where CUDA (nvcc) and TensorRT (TENSORRT_DIR) are installed";
+  }
   return "build it, or name its folder in CAFT_PLUGIN_PATH";
 }
 

@@ -107,6 +107,11 @@ TEST(LinearLbfgs, PlansBySize) {
   EXPECT_EQ(fused::make_plan(data, {}, 1296, {}).judge, Judge::cross_validation);
   EXPECT_EQ(fused::make_plan(data, {}, 1296, {.bytes = 1 << 20}).judge, Judge::hold_out);
   EXPECT_EQ(fused::make_plan(data, {}, 1'000'000'000, {}).judge, Judge::hold_out);
+  EXPECT_EQ(fused::make_plan(data, {}, 1296, {.flops = 1}).folds, 5);
+  // The logits of 1,000 samples are 8,000 bytes; a tenth of them may be held.
+  const fused::LambdaPlan small = fused::make_plan(data, {}, 1296, {.flops = 1, .logits = 800});
+  EXPECT_EQ(small.folds, 11);
+  EXPECT_LE(std::ranges::count(small.fold_of, 0), 100);
   EXPECT_EQ(fused::history_for(1296, 2, 5, {}), 10U);
   EXPECT_EQ(fused::history_for(1296, 1000, 1, {.bytes = 1 << 20}), 3U);
 }

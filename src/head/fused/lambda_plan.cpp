@@ -58,7 +58,8 @@ LambdaPlan make_plan(const TrainingData& data, const TrainConfig& config, std::s
     std::iota(plan.left_out.begin(), plan.left_out.end(), 0);
   } else {
     plan.judge = Judge::hold_out;
-    plan.folds = static_cast<int>(std::min(kHoldOutFolds, n / 2));
+    const std::size_t parts = n * data.classes * sizeof(float) / limits.logits + 1;
+    plan.folds = static_cast<int>(std::min(std::max(kHoldOutFolds, parts), n / 2));
     plan.left_out = {0};
   }
   plan.fold_of = stratified_folds(strata(data, data.train), plan.folds, config.seed);

@@ -9,18 +9,20 @@
 namespace caft::fused {
 
 /// What cross-validation may cost. A path is about a hundred joint evaluations of all folds, and
-/// two cores do some 150 GFLOP/s, so that the limit stands for half a minute; the solvers' memory
-/// comes on top of the features.
+/// two cores do some 150 GFLOP/s, so that the limit stands for half a minute; the memory of the
+/// solvers and of the logits comes on top of the features.
 struct PlanLimits {
   double flops = 4e10;                         ///< of one joint evaluation of all folds
   std::size_t bytes = std::size_t{512} << 20;  ///< of the solvers' vectors
+  std::size_t logits = std::size_t{64} << 20;  ///< bytes of the held-out samples' logits
 };
 
 /// Whose logits judge a lambda.
 enum class Judge {
   validation,        ///< the validation split that the caller gave
   cross_validation,  ///< every training sample, by the problem that did not see its fold
-  hold_out,          ///< a fifth of the training samples, where cross-validation costs too much
+  hold_out,          ///< where cross-validation costs too much: a fifth of the training samples, or
+                     ///< fewer, so that their logits stay within the limit
   none,              ///< fewer than four samples: nothing to judge by
 };
 

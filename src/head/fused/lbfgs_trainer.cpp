@@ -91,14 +91,7 @@ class Fit {
     if (plan_.judge == Judge::validation) {
       return predict(features_, stack.solver(0).point(), data_.classes, data_.val, team_);
     }
-    const std::vector<float> all = stack.out_of_fold();
-    std::vector<float> logits;
-    logits.reserve(judges_.size() * data_.classes);
-    for (const std::size_t i : judges_) {
-      const auto row = all.begin() + static_cast<std::ptrdiff_t>(i * data_.classes);
-      logits.insert(logits.end(), row, row + static_cast<std::ptrdiff_t>(data_.classes));
-    }
-    return logits;
+    return stack.left_out_logits();
   }
 
   void choose() {

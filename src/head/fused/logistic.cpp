@@ -165,21 +165,25 @@ void LogisticStack::conclude(std::size_t problem, float* gradient) {
   solver.tell(value, {gradient, trial.size()});
 }
 
-std::vector<float> LogisticStack::out_of_fold() const {
-  std::vector<float> result(samples_.size() * classes_, 0.0F);
-  for (std::size_t p = 0; p < solvers_.size(); ++p) {
-    if (left_out_[p] < 0) continue;
-    std::vector<std::uint32_t> unseen;
-    std::vector<std::size_t> positions;
-    for (std::size_t i = 0; i < samples_.size(); ++i) {
+std::vector<float> LogisticStack::left_out_logits() const {
+  std::vector<std::vector<std::uint32_t>> unseen(size());
+  std::vector<std::vector<std::size_t>> places(size());
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < samples_.size(); ++i) {
+    for (std::size_t p = 0; p < size(); ++p) {
       if (sees(p, i)) continue;
-      unseen.push_back(samples_[i]);
-      positions.push_back(i);
+      unseen[p].push_back(samples_[i]);
+      places[p].push_back(count++);
     }
-    const auto logits = predict(*features_, solvers_[p].point(), classes_, unseen, *team_);
-    for (std::size_t i = 0; i < positions.size(); ++i) {
+  }
+  // With one problem the places are in order already, and logits of a large set are not held twice.
+  if (size() == 1) return predict(*features_, solvers_[0].point(), classes_, unseen[0], *team_);
+  std::vector<float> result(count * classes_);
+  for (std::size_t p = 0; p < size(); ++p) {
+    const auto logits = predict(*features_, solvers_[p].point(), classes_, unseen[p], *team_);
+    for (std::size_t i = 0; i < places[p].size(); ++i) {
       std::copy_n(logits.begin() + static_cast<std::ptrdiff_t>(i * classes_), classes_,
-                  result.begin() + static_cast<std::ptrdiff_t>(positions[i] * classes_));
+                  result.begin() + static_cast<std::ptrdiff_t>(places[p][i] * classes_));
     }
   }
   return result;

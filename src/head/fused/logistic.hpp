@@ -22,7 +22,7 @@ namespace caft::fused {
 class LogisticStack {
  public:
   /// `fold_of`: fold of each of `samples` (empty: none); `left_out[p]`: the fold that problem p
-  /// does not see, -1 for none.
+  /// does not see, -1 for none. No two problems leave out the same fold.
   LogisticStack(const StandardizedFeatures& features, const Loss& loss, std::size_t classes,
                 std::span<const std::uint32_t> samples, std::span<const int> fold_of,
                 std::vector<int> left_out, std::size_t history, ThreadTeam& team);
@@ -38,9 +38,9 @@ class LogisticStack {
   /// after each joint evaluation.
   void minimise(const std::function<void()>& after = {});
 
-  /// Logits [samples, classes] of each sample by the problem that did not see its fold; zeros for
-  /// samples that no problem left out.
-  [[nodiscard]] std::vector<float> out_of_fold() const;
+  /// Logits [left-out samples, classes] of the samples that a problem left out, by that problem and
+  /// in the samples' order.
+  [[nodiscard]] std::vector<float> left_out_logits() const;
 
   [[nodiscard]] const Lbfgs& solver(std::size_t problem) const { return solvers_[problem]; }
   [[nodiscard]] std::size_t size() const { return solvers_.size(); }
