@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "core/plugin.hpp"
+#include "cuda/device_names.hpp"
 #include "cuda/runtime.hpp"
 
 CAFT_PLUGIN_VERSION
@@ -14,15 +15,6 @@ namespace {
 /// "13.0" of CUDA's 13000.
 std::string version_text(int version) {
   return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
-}
-
-std::string uuid_text(const cudaUUID_t& uuid) {
-  std::string text = "GPU-";
-  for (std::size_t i = 0; i < sizeof uuid.bytes; ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-    text += fmt::format("{:02x}", static_cast<unsigned char>(uuid.bytes[i]));
-  }
-  return text;
 }
 
 GpuInfo describe(int index) {

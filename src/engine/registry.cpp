@@ -2,6 +2,7 @@
 #include <array>
 
 #include "caft/core/error.hpp"
+#include "caft/core/gpu.hpp"
 #include "caft/engine/engine.hpp"
 #include "core/plugin.hpp"
 #include "engine/reference/backend.hpp"
@@ -14,14 +15,28 @@ struct Entry {
   const Backend& (*get)();
 };
 
+using Maker = Backend* (*)();
+
 const Backend& openvino() {
-  using Maker = Backend* (*)();
   static const Backend& instance =
       *reinterpret_cast<Maker>(plugin_symbol("caft_openvino", "caft_openvino_backend"))();
   return instance;
 }
 
-constexpr std::array<Entry, 2> entries{{
+/// libnvinfer throws from its static initialisers where there is no driver, so that it can not even
+/// be opened there: libcaft_cuda is asked first.
+const Backend& tensorrt() {
+  const GpuList list = gpu_list();
+  if (list.gpus.empty()) {
+    throw Error(ErrorKind::unavailable, "tensorrt needs an NVIDIA GPU: " + list.reason);
+  }
+  static const Backend& instance =
+      *reinterpret_cast<Maker>(plugin_symbol("caft_tensorrt", "caft_tensorrt_backend"))();
+  return instance;
+}
+
+constexpr std::array<Entry, 3> entries{{
+    {"tensorrt", tensorrt},
     {"openvino", openvino},
     {"reference", reference_backend},
 }};

@@ -42,7 +42,9 @@ void check_view(const char* role, const TensorInfo& info, const TensorView& view
     reject(role, info.name,
            "has shape " + shape_text(view.shape) + ", must be " + shape_text(info.shape));
   }
-  if (view.device != device) reject(role, info.name, "lies on another device than the engine");
+  if (view.device != device && view.device.kind != DeviceKind::cpu) {
+    reject(role, info.name, "lies on another device than the engine");
+  }
   if (!is_packed(view)) reject(role, info.name, "has strides: this engine takes packed views only");
   if (view.data == nullptr) reject(role, info.name, "has no memory (null pointer)");
 }

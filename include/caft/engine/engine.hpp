@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -57,6 +58,30 @@ struct BatchRange {
   int min = 1, opt = 16, max = 64;
 };
 
+class ProgressSink;
+class PlanEngine;
+
+/// What only engines that are compiled ahead of time for one device (TensorRT) look at.
+struct PlanOptions {
+  bool tf32 = true;                       ///< fp32: allow TensorFloat-32 in matrix products
+  std::vector<BatchRange> more_profiles;  ///< optimisation profiles beside `EngineConfig::batch`
+  std::size_t workspace_mib = 0;          ///< scratch memory a kernel may use; 0: all of the GPU's
+  std::size_t tactic_shared_memory_kib = 0;  ///< shared memory a kernel may use; 0: all
+  int optimization_level = 3;                ///< 0 (fast build) to 5 (fast engine)
+  bool version_compatible = false;   ///< the plan also runs on later versions of the same major
+  bool hardware_compatible = false;  ///< the plan also runs on other GPUs, Ampere and later
+  bool strip_weights = false;        ///< the plan holds no weights: they come from the ONNX file
+  int dla_core = -1;                 ///< run on this DLA core, what it cannot run on the GPU
+  std::vector<std::filesystem::path> plugins;  ///< shared libraries with custom operators
+  std::filesystem::path store;  ///< where plans are kept; empty: CAFT_HOME/engines
+  bool rebuild = false;         ///< build even where the store has a plan that fits
+  /// A plan from elsewhere (trtexec's, say) to run as it is. A plan can hold code: name only one
+  /// whose maker is trusted. Nothing is built and the store is not looked at.
+  std::filesystem::path trusted_plan;
+  ProgressSink* progress = nullptr;  ///< hears of the build's phases
+  std::function<bool()> cancelled;   ///< asked between steps of a build: true stops it
+};
+
 struct EngineConfig {
   std::filesystem::path onnx;
   Precision precision = Precision::automatic;
@@ -65,15 +90,18 @@ struct EngineConfig {
   std::optional<std::array<int, 2>> image_size;  ///< height, width; absent: the ONNX file's own
   int threads = 0;       ///< CPU threads in all; 0: every core this process may use
   bool latency = false;  ///< tune for one request at a time instead of throughput
+  int device_index = 0;  ///< which GPU; ignored on the CPU
+  PlanOptions plan;
 };
 
 /// One stream of work on an engine. Not thread-safe: each thread takes its own.
 class Context {
  public:
   virtual ~Context() = default;
-  /// Runs one batch, min ≤ N ≤ max, and returns when the outputs are written. Inputs and outputs
-  /// are found by name; shapes and types must fit `Engine::inputs()` / `outputs()`. Throws
-  /// Error(usage) on a view that does not fit, naming it.
+  /// Runs one batch, min ≤ N ≤ max, and returns when the outputs are written; where all views lie
+  /// on a GPU and name a stream, when the work is ordered on that stream. Inputs and outputs are
+  /// found by name; shapes and types must fit `Engine::inputs()` / `outputs()`. Views lie on the
+  /// engine's device or in host memory. Throws Error(usage) on a view that does not fit, naming it.
   virtual void infer(std::span<const TensorView> inputs, std::span<const TensorView> outputs) = 0;
 };
 
@@ -93,6 +121,8 @@ class Engine {
   /// …".
   [[nodiscard]] virtual std::string description() const = 0;
   [[nodiscard]] virtual std::unique_ptr<Context> create_context() = 0;
+  /// What an engine compiled ahead of time can tell besides; nullptr for others.
+  [[nodiscard]] virtual PlanEngine* plan() { return nullptr; }
 };
 
 /// Whether a backend can run here and, if not, why and what to install.
