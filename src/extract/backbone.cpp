@@ -8,6 +8,7 @@
 
 #include "caft/core/error.hpp"
 #include "caft/core/safetensors.hpp"
+#include "caft/engine/plan.hpp"
 #include "core/log.hpp"
 
 namespace caft {
@@ -133,6 +134,8 @@ Backbone open_backbone(const std::string& name_or_card, const BackboneOptions& o
   }
   config.threads = options.threads;
   config.latency = options.latency;
+  config.device_index = options.device;
+  config.plan = options.plan;
   backbone.engine = maker.build(config);
 
   const std::vector<TensorInfo>& outputs = backbone.engine->outputs();
@@ -154,6 +157,7 @@ Backbone open_backbone(const std::string& name_or_card, const BackboneOptions& o
                     backbone.golden_cosine, golden_threshold(precision)),
         precision == Precision::fp32 ? "export the backbone again" : "use --precision fp32");
   }
+  if (PlanEngine* plan = backbone.engine->plan()) plan->record_golden(backbone.golden_cosine);
   log_debug("{}: golden cosine {:.6f} in {}", backbone.card.name, backbone.golden_cosine,
             to_string(precision));
   return backbone;

@@ -18,6 +18,8 @@ struct BackboneOptions {
   int batch = 16;   ///< images a request
   int threads = 0;  ///< 0: every core this process may use
   bool latency = false;
+  int device = 0;    ///< which GPU
+  PlanOptions plan;  ///< for engines compiled ahead of time (TensorRT)
 };
 
 /// A frozen feature extractor, ready to run. Thread-safe as its engine is.
