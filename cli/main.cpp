@@ -42,7 +42,10 @@ int main(int argc, char** argv) {
   caft::cli::add_train(app, session);
   caft::cli::add_eval(app, session);
   caft::cli::add_predict(app, session);
+  caft::cli::add_build(app, session);
+  caft::cli::add_inspect(app, session);
   caft::cli::add_bench(app, session);
+  caft::cli::add_profile(app, session);
   caft::cli::add_doctor(app, session);
   try {
     app.parse(argc, argv);

@@ -20,6 +20,9 @@ void add_train(CLI::App& app, Session& session);
 void add_eval(CLI::App& app, Session& session);
 void add_predict(CLI::App& app, Session& session);
 void add_bench(CLI::App& app, Session& session);
+void add_build(CLI::App& app, Session& session);
+void add_inspect(CLI::App& app, Session& session);
+void add_profile(CLI::App& app, Session& session);
 void add_doctor(CLI::App& app, Session& session);
 
 }  // namespace caft::cli

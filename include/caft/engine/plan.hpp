@@ -32,7 +32,7 @@ struct PlanSummary {
   std::vector<TensorInfo> inputs, outputs;
   std::vector<BatchRange> profiles;
   std::size_t device_memory = 0;  ///< bytes of activations a context needs
-  std::size_t weights = 0;        ///< bytes of the plan
+  std::size_t bytes = 0;          ///< of the plan
   double build_seconds = 0;       ///< 0 when unknown
   std::vector<PlanLayer> layers;
   /// Where the layers are not what was asked for: "asked for fp16, but 3 of 60 layers are float".

@@ -121,7 +121,7 @@ PlanSummary TensorRtEngine::inspect() {
                       .profiles = profiles_,
                       .layers = read_layers(*engine_)};
   summary.device_memory = static_cast<std::size_t>(engine_->getDeviceMemorySizeV2());
-  summary.weights = std::filesystem::file_size(origin_.file);
+  summary.bytes = std::filesystem::file_size(origin_.file);
   const nlohmann::json manifest = read_manifest(origin_.file);
   if (manifest.is_object()) summary.build_seconds = manifest.value("build_seconds", 0.0);
   summary.warnings = precision_warnings(summary.layers, origin_.wanted);
