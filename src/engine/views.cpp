@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "caft/core/error.hpp"
 
@@ -68,6 +69,21 @@ std::vector<const TensorView*> in_order(const char* role, const std::vector<Tens
   return bound;
 }
 
+/// Rows [first, first + count) of packed views.
+std::vector<TensorView> rows_of(std::span<const TensorView> views, std::int64_t first,
+                                std::int64_t count) {
+  std::vector<TensorView> parts(views.begin(), views.end());
+  for (TensorView& part : parts) {
+    std::size_t row = size_of(part.dtype);
+    for (std::size_t i = 1; i < part.shape.size(); ++i) {
+      row *= static_cast<std::size_t>(part.shape[i]);
+    }
+    part.data = static_cast<std::byte*>(part.data) + static_cast<std::size_t>(first) * row;
+    part.shape.front() = count;
+  }
+  return parts;
+}
+
 }  // namespace
 
 BoundBatch bind_views(const Engine& engine, std::span<const TensorView> inputs,
@@ -94,6 +110,33 @@ BoundBatch bind_views(const Engine& engine, std::span<const TensorView> inputs,
   check_rows("input", batch.inputs);
   check_rows("output", batch.outputs);
   return batch;
+}
+
+void infer_any_batch(const Engine& engine, Context& context, std::span<const TensorView> inputs,
+                     std::span<const TensorView> outputs) {
+  const BatchRange range = engine.batch();
+  const std::int64_t rows =
+      inputs.empty() || inputs.front().shape.empty() ? 0 : inputs.front().shape.front();
+  if (rows <= range.max) return context.infer(inputs, outputs);
+  // The parts are checked one by one; that all views have as many rows can only be seen here.
+  for (const auto& [role, views] : {std::pair{"input", inputs}, std::pair{"output", outputs}}) {
+    for (const TensorView& view : views) {
+      if (view.shape.empty() || view.shape.front() != rows || view.data == nullptr ||
+          !is_packed(view)) {
+        reject(role, view.name,
+               "has shape " + shape_text(view.shape) + ", must be a packed batch of " +
+                   std::to_string(rows));
+      }
+    }
+  }
+  for (std::int64_t first = 0; first < rows;) {
+    // The last part may not fall below the least batch: the one before it gives it rows.
+    const std::int64_t left = rows - first;
+    std::int64_t count = std::min<std::int64_t>(range.max, left);
+    if (left > count && left - count < range.min) count = left - range.min;
+    context.infer(rows_of(inputs, first, count), rows_of(outputs, first, count));
+    first += count;
+  }
 }
 
 std::string shape_text(std::span<const std::int64_t> shape) {

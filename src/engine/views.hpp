@@ -20,6 +20,10 @@ struct BoundBatch {
 BoundBatch bind_views(const Engine& engine, std::span<const TensorView> inputs,
                       std::span<const TensorView> outputs);
 
+/// Runs a batch of any size from the engine's least on, one above its largest in parts.
+void infer_any_batch(const Engine& engine, Context& context, std::span<const TensorView> inputs,
+                     std::span<const TensorView> outputs);
+
 /// "[?, 3, 224, 224]": a shape as people read it; '?' stands for a dynamic batch (-1).
 std::string shape_text(std::span<const std::int64_t> shape);
 

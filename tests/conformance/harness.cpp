@@ -75,6 +75,9 @@ EngineConfig Conformance::config(const std::string& name) const {
   config.onnx = net(name);
   config.precision = Precision::fp32;
   config.batch = {1, 4, 9};
+  config.plan.tf32 = false;
+  config.plan.optimization_level = 0;  // a small net builds in a second
+  config.plan.store = std::filesystem::path(CAFT_CONFORMANCE_NETS) / "engines";
   return config;
 }
 

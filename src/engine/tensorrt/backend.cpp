@@ -85,14 +85,14 @@ class TensorRtBackend final : public Backend {
     if (!config.plan.trusted_plan.empty()) {
       return std::make_unique<TensorRtEngine>(
           PlanOrigin{config.plan.trusted_plan, true, Precision::automatic, config.device_index},
-          "");
+          config, "");
     }
     const BuildPlan plan = prepare(config);
     const StoredPlan stored(plan, current_gpu());
     ensure(stored, plan);
     return std::make_unique<TensorRtEngine>(
         PlanOrigin{stored.file(), false, plan.config.precision, config.device_index},
-        config.plan.strip_weights ? plan.onnx : std::string());
+        config, config.plan.strip_weights ? plan.onnx : std::string());
   }
 };
 

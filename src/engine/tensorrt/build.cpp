@@ -109,6 +109,7 @@ BuildPlan prepare(const EngineConfig& config) {
   plan.config.precision = choose(config, model.is_quantized());
   const bool quantized = plan.config.precision == Precision::int8;
   if (quantized) plan.typing = quantized_typing();
+  for (const OnnxValue& input : model.inputs()) (void)input_shape(input, config);  // it checks
   if (config.normalization) check_normalizable(model.inputs(), config);
   plan.onnx = rewrite_graph(
       model, {.half = plan.config.precision == Precision::fp16 ||
@@ -131,7 +132,7 @@ std::unique_ptr<nvinfer1::IHostMemory> build(const BuildPlan& plan) {
       nvonnxparser::createParser(*network, logger()));
   if (!network || !parser) fail(ErrorKind::unavailable, "TensorRT cannot make a network");
   if (!parser->parse(plan.onnx.data(), plan.onnx.size(), plan.config.onnx.c_str())) {
-    throw_parser_errors(name, *parser);
+    throw_parser_errors(plan.config, *parser);
   }
   const std::unique_ptr<nvinfer1::IBuilderConfig> options(builder->createBuilderConfig());
   set_options(*builder, *options, plan);

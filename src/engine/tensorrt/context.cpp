@@ -20,24 +20,6 @@ constexpr std::size_t most_shapes = 4;
 
 bool on_gpu(const TensorView& view) { return view.device.kind == DeviceKind::cuda; }
 
-/// Rows [first, first + count) of a packed view.
-TensorView rows_of(const TensorView& view, std::int64_t first, std::int64_t count) {
-  TensorView part = view;
-  part.shape.front() = count;
-  part.strides.clear();
-  part.data = static_cast<std::byte*>(view.data) +
-              static_cast<std::size_t>(first) * row_bytes(view.dtype, view.shape);
-  return part;
-}
-
-std::vector<TensorView> rows_of(std::span<const TensorView> views, std::int64_t first,
-                                std::int64_t count) {
-  std::vector<TensorView> parts;
-  parts.reserve(views.size());
-  for (const TensorView& view : views) parts.push_back(rows_of(view, first, count));
-  return parts;
-}
-
 /// Whether the GPU can reach this host memory directly.
 bool is_pinned(const void* memory) {
   cudaPointerAttributes attributes{};
@@ -65,28 +47,6 @@ TensorRtContext::~TensorRtContext() { cudaStreamSynchronize(stream_.get()); }
 
 void TensorRtContext::infer(std::span<const TensorView> inputs,
                             std::span<const TensorView> outputs) {
-  const std::int64_t most = engine_.batch().max;
-  const std::int64_t rows =
-      inputs.empty() || inputs.front().shape.empty() ? 0 : inputs.front().shape.front();
-  if (rows <= most) return infer_one(inputs, outputs);
-  // Larger batches are split. Each view's own checks follow with its parts; that all have as many
-  // rows must be seen here.
-  for (const std::span<const TensorView> views : {inputs, outputs}) {
-    for (const TensorView& view : views) {
-      if (view.shape.empty() || view.shape.front() != rows) {
-        throw Error(ErrorKind::usage, "tensor '" + view.name + "' has another batch than '" +
-                                          inputs.front().name + "'");
-      }
-    }
-  }
-  for (std::int64_t first = 0; first < rows; first += most) {
-    const std::int64_t count = std::min(most, rows - first);
-    infer_one(rows_of(inputs, first, count), rows_of(outputs, first, count));
-  }
-}
-
-void TensorRtContext::infer_one(std::span<const TensorView> inputs,
-                                std::span<const TensorView> outputs) {
   const cuda::NvtxRange range("caft infer");
   const BoundBatch batch = bind_views(engine_, inputs, outputs);
   cuda::set_device(engine_.device().index);

@@ -59,7 +59,6 @@ class TensorRtContext final : public Context {
     cuda::DeviceBuffer<std::byte> device;
   };
 
-  void infer_one(std::span<const TensorView> inputs, std::span<const TensorView> outputs);
   Shape& shape_for(std::int64_t rows, cudaStream_t stream);
   Shape make_shape(std::int64_t rows, cudaStream_t stream);
   Staging& staging(std::size_t port);

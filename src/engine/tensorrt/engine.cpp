@@ -7,6 +7,7 @@
 
 #include "caft/core/error.hpp"
 #include "cuda/runtime.hpp"
+#include "engine/input_shape.hpp"
 #include "engine/tensorrt/build.hpp"
 #include "engine/tensorrt/context.hpp"
 #include "engine/tensorrt/layers.hpp"
@@ -17,7 +18,8 @@
 
 namespace caft::tensorrt {
 
-TensorRtEngine::TensorRtEngine(PlanOrigin origin, const std::string& onnx)
+TensorRtEngine::TensorRtEngine(PlanOrigin origin, const EngineConfig& config,
+                               const std::string& onnx)
     : origin_(std::move(origin)), gpu_(current_gpu()) {
   forget_errors();
   runtime_.reset(nvinfer1::createInferRuntime(logger()));
@@ -35,11 +37,30 @@ TensorRtEngine::TensorRtEngine(PlanOrigin origin, const std::string& onnx)
   }
   if (!onnx.empty()) refit(*engine_, onnx);
   describe_ports();
+  check_batch_reaches_outputs(config);
   precision_ = origin_.wanted != Precision::automatic ? origin_.wanted
                                                       : widest_precision(read_layers(*engine_));
 }
 
 TensorRtEngine::~TensorRtEngine() = default;
+
+void TensorRtEngine::check_batch_reaches_outputs(const EngineConfig& config) {
+  const std::unique_ptr<nvinfer1::IExecutionContext> context(engine_->createExecutionContext(
+      nvinfer1::ExecutionContextAllocationStrategy::kUSER_MANAGED));
+  if (!context) {
+    throw Error(ErrorKind::unavailable, "TensorRT cannot make a context: " + logged_errors());
+  }
+  for (const TensorInfo& info : inputs_) {
+    nvinfer1::Dims dims = engine_->getTensorShape(info.name.c_str());
+    dims.d[0] = profiles_.front().opt;
+    context->setInputShape(info.name.c_str(), dims);
+  }
+  EngineConfig at_opt = config;
+  at_opt.batch = profiles_.front();
+  for (const TensorInfo& info : outputs_) {
+    check_output_shape(info.name, to_shape(context->getTensorShape(info.name.c_str())), at_opt);
+  }
+}
 
 void TensorRtEngine::describe_ports() {
   const std::string file = origin_.file.string();

@@ -24,10 +24,10 @@ struct PlanOrigin {
 
 class TensorRtEngine final : public Engine, public PlanEngine {
  public:
-  /// Loads the plan onto the current device; with `onnx`, serialised, puts its weights in. Throws
-  /// Error(mismatch) when TensorRT refuses it, Error(bad_input) when it is not an image-batch
-  /// network.
-  TensorRtEngine(PlanOrigin origin, const std::string& onnx);
+  /// Loads the plan that `config` led to onto the current device; with `onnx`, serialised, puts its
+  /// weights in. Throws Error(mismatch) when TensorRT refuses it, Error(bad_input) when its outputs
+  /// do not carry the batch, or Error(usage) when the image size is at fault.
+  TensorRtEngine(PlanOrigin origin, const EngineConfig& config, const std::string& onnx);
   ~TensorRtEngine() override;
 
   [[nodiscard]] const std::vector<TensorInfo>& inputs() const override { return inputs_; }
@@ -55,6 +55,7 @@ class TensorRtEngine final : public Engine, public PlanEngine {
 
  private:
   void describe_ports();
+  void check_batch_reaches_outputs(const EngineConfig& config);
   PlanOrigin origin_;
   Gpu gpu_;
   std::unique_ptr<nvinfer1::IRuntime> runtime_;  ///< outlives the engine

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <string_view>
+#include <string>
 
 #include "caft/core/error.hpp"
 #include "engine/tensorrt/logger.hpp"
@@ -25,7 +25,7 @@ std::string one_line(std::string words) {
 
 }  // namespace
 
-void throw_parser_errors(const std::string& file, const nvonnxparser::IParser& parser) {
+void throw_parser_errors(const EngineConfig& config, const nvonnxparser::IParser& parser) {
   const int count = parser.getNbErrors();
   std::string nodes;
   for (int i = 0; i < count && i < most_nodes; ++i) {
@@ -36,7 +36,11 @@ void throw_parser_errors(const std::string& file, const nvonnxparser::IParser& p
   }
   if (count > most_nodes) nodes += fmt::format("; and {} more", count - most_nodes);
   if (nodes.empty()) nodes = logged_errors();
-  throw Error(ErrorKind::bad_input, "TensorRT cannot read " + file + ": " + nodes,
+  const std::string what = "TensorRT cannot read " + config.onnx.string();
+  if (config.image_size) {
+    throw Error(ErrorKind::usage, what + " at this image size: " + nodes, "export it at that size");
+  }
+  throw Error(ErrorKind::bad_input, what + ": " + nodes,
               "export with operators that TensorRT has (another --opset, --simplify), or give the "
               "library that has them: --plugins");
 }
