@@ -10,62 +10,17 @@
 #include <fmt/format.h>
 
 #include "caft/core/error.hpp"
+#include "image/geometry.hpp"
 #include "image/resample_kernels.hpp"
 #include "image/table_cache.hpp"
 
 namespace caft {
 namespace {
 
+using image::Axis;
+using image::Geometry;
 using image::ResampleKernels;
 using image::ResampleTable;
-
-/// One axis: the whole resized length, and the part of it that the crop keeps.
-struct Axis {
-  int in = 0;              ///< samples in the image
-  std::int64_t out = 0;    ///< samples after Resize
-  std::int64_t begin = 0;  ///< first of them that the crop keeps
-  int kept = 0;            ///< how many it keeps
-  int padding = 0;         ///< zeros before them, where the image is smaller than the crop
-
-  [[nodiscard]] bool resized() const { return in != out; }
-};
-
-/// Python's round(numerator / 2.0): halves go to the even neighbour.
-std::int64_t round_half(std::int64_t numerator) {
-  const std::int64_t floor = numerator / 2;
-  return floor + (numerator % 2 != 0 && floor % 2 != 0 ? 1 : 0);
-}
-
-/// torchvision's CenterCrop along one axis.
-Axis crop_axis(int in, std::int64_t out, int crop) {
-  Axis axis{in, out, 0, crop, 0};
-  if (crop > out) {
-    axis.padding = static_cast<int>((crop - out) / 2);
-    axis.kept = static_cast<int>(out);
-  } else {
-    axis.begin = round_half(out - crop);
-  }
-  return axis;
-}
-
-struct Geometry {
-  Axis x, y;
-};
-
-Geometry make_geometry(const Image& image, const Preprocessing& spec) {
-  if (spec.mode == ResizeMode::exact) {
-    return {crop_axis(image.width, spec.width, spec.width),
-            crop_axis(image.height, spec.height, spec.height)};
-  }
-  // torchvision: int(size * long / short), the division in double.
-  const auto scaled = [&](int side, int other) -> std::int64_t {
-    if (side <= other) return spec.resize;
-    return static_cast<std::int64_t>(static_cast<double>(std::int64_t{spec.resize} * side) /
-                                     static_cast<double>(other));
-  };
-  return {crop_axis(image.width, scaled(image.width, image.height), spec.width),
-          crop_axis(image.height, scaled(image.height, image.width), spec.height)};
-}
 
 /// The horizontally resized rows that the vertical pass still needs, in a ring: row y of the image
 /// lies in slot y % capacity. Reused by the thread's next image.
@@ -183,7 +138,7 @@ struct Scratch {
 
 void resize_and_crop(const Image& image, const Preprocessing& spec, std::span<std::uint8_t> out) {
   check_arguments(image, spec, out);
-  const Geometry geometry = make_geometry(image, spec);
+  const Geometry geometry = image::make_geometry(image.width, image.height, spec);
   const Axis &x = geometry.x, &y = geometry.y;
   check_memory(geometry, spec.interpolation);
 
