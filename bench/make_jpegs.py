@@ -25,7 +25,7 @@ def make(out: Path, i: int, photos: list[Path]) -> int:
     crop = grey.crop((left, top, left + 200, top + 150)).resize((500, 375), Image.BICUBIC)
     tint = random.uniform(0.5, 1.0, 3)
     pixels = np.asarray(crop, np.float32)[:, :, None] * tint
-    pixels += random.standard_normal(pixels.shape, np.float32) * 7.5
+    pixels += random.standard_normal(pixels.shape, np.float32) * 16
     Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path, quality=90)
     return path.stat().st_size
 
