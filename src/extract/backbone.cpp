@@ -48,7 +48,7 @@ double least_centred_cosine(std::span<const float> a, std::span<const float> b, 
   return least;
 }
 
-double run_golden_sample(const Backbone& backbone) {
+double run_golden_sample(const Backbone& backbone, Engine& engine) {
   const SafeTensorsFile golden = SafeTensorsFile::open(backbone.card.golden);
   const SafeTensorInfo& info = golden.tensor("images");
   const Preprocessing& spec = backbone.preprocessing;
@@ -67,8 +67,8 @@ double run_golden_sample(const Backbone& backbone) {
   const std::size_t rows = info.shape[0];
   const std::size_t image_bytes = images.size() / rows;
   std::vector<float> features(expected.size());
-  const std::unique_ptr<Context> context = backbone.engine->create_context();
-  const auto most = static_cast<std::size_t>(backbone.engine->batch().max);
+  const std::unique_ptr<Context> context = engine.create_context();
+  const auto most = static_cast<std::size_t>(engine.batch().max);
   for (std::size_t first = 0; first < rows; first += most) {
     const std::size_t count = std::min(most, rows - first);
     run_batch(backbone, *context,
@@ -77,6 +77,37 @@ double run_golden_sample(const Backbone& backbone) {
   }
   return least_centred_cosine(features, expected, rows);
 }
+
+/// Throws Error(mismatch) where `engine` is not the network that the card describes; otherwise its
+/// golden cosine.
+double check_engine(const Backbone& backbone, Engine& engine) {
+  const std::vector<TensorInfo>& outputs = engine.outputs();
+  if (outputs.size() != 1 || outputs[0].shape.size() != 2 ||
+      outputs[0].shape[1] != backbone.card.feature_dim) {
+    throw Error(ErrorKind::mismatch,
+                fmt::format("{} at {} x {} pixels does not give [N, {}] features",
+                            backbone.card.name, backbone.preprocessing.height,
+                            backbone.preprocessing.width, backbone.card.feature_dim),
+                "export it at that size: caft zoo export NAME --image-size N");
+  }
+  const double cosine = run_golden_sample(backbone, engine);
+  const Precision precision = engine.precision();
+  if (!(cosine >= golden_threshold(precision))) {
+    throw Error(
+        ErrorKind::mismatch,
+        fmt::format("{} in {} on {} differs from PyTorch on its golden sample (cosine "
+                    "{:.5f}, at least {} is needed)",
+                    backbone.card.name, to_string(precision), engine.description(), cosine,
+                    golden_threshold(precision)),
+        precision == Precision::fp32 ? "export the backbone again" : "use --precision fp32");
+  }
+  if (PlanEngine* plan = engine.plan()) plan->record_golden(cosine);
+  log_debug("{}: golden cosine {:.6f} in {}", backbone.card.name, cosine, to_string(precision));
+  return cosine;
+}
+
+/// Images a request where none were asked for: what keeps the device busy.
+int default_batch(std::string_view backend) { return backend == "tensorrt" ? 256 : 16; }
 
 BackboneCard find_card(const std::string& name_or_card) {
   const std::filesystem::path path(name_or_card);
@@ -126,7 +157,8 @@ Backbone open_backbone(const std::string& name_or_card, const BackboneOptions& o
   EngineConfig config;
   config.onnx = backbone.card.onnx;
   config.precision = options.precision;
-  config.batch = {.min = 1, .opt = options.batch, .max = options.batch};
+  const int batch = options.batch > 0 ? options.batch : default_batch(maker.name());
+  config.batch = {.min = 1, .opt = batch, .max = batch};
   config.normalization = InputNormalization{.mean = spec.mean, .std = spec.std};
   if (spec.height != backbone.card.preprocessing.height ||
       spec.width != backbone.card.preprocessing.width) {
@@ -137,29 +169,16 @@ Backbone open_backbone(const std::string& name_or_card, const BackboneOptions& o
   config.device_index = options.device;
   config.plan = options.plan;
   backbone.engine = maker.build(config);
-
-  const std::vector<TensorInfo>& outputs = backbone.engine->outputs();
-  if (outputs.size() != 1 || outputs[0].shape.size() != 2 ||
-      outputs[0].shape[1] != backbone.card.feature_dim) {
-    throw Error(ErrorKind::mismatch,
-                fmt::format("{} at {} x {} pixels does not give [N, {}] features",
-                            backbone.card.name, spec.height, spec.width, backbone.card.feature_dim),
-                "export it at that size: caft zoo export NAME --image-size N");
+  backbone.golden_cosine = check_engine(backbone, *backbone.engine);
+  for (const int device : options.more_devices) {
+    config.device_index = device;
+    backbone.replicas.push_back(maker.build(config));
+    if (backbone.replicas.back()->device() == backbone.engine->device())
+      throw Error(ErrorKind::usage, fmt::format("{} does not run on several devices", maker.name()),
+                  "use --backend tensorrt, or leave --devices out");
+    backbone.golden_cosine =
+        std::min(backbone.golden_cosine, check_engine(backbone, *backbone.replicas.back()));
   }
-  backbone.golden_cosine = run_golden_sample(backbone);
-  const Precision precision = backbone.engine->precision();
-  if (!(backbone.golden_cosine >= golden_threshold(precision))) {
-    throw Error(
-        ErrorKind::mismatch,
-        fmt::format("{} in {} on {} differs from PyTorch on its golden sample (cosine "
-                    "{:.5f}, at least {} is needed)",
-                    backbone.card.name, to_string(precision), backbone.engine->description(),
-                    backbone.golden_cosine, golden_threshold(precision)),
-        precision == Precision::fp32 ? "export the backbone again" : "use --precision fp32");
-  }
-  if (PlanEngine* plan = backbone.engine->plan()) plan->record_golden(backbone.golden_cosine);
-  log_debug("{}: golden cosine {:.6f} in {}", backbone.card.name, backbone.golden_cosine,
-            to_string(precision));
   return backbone;
 }
 

@@ -10,6 +10,7 @@
 
 #include "caft/core/error.hpp"
 #include "caft/core/version.hpp"
+#include "extract/device_lanes.hpp"
 
 namespace caft {
 namespace {
@@ -158,7 +159,10 @@ CachedDataset cache_dataset(const Dataset& dataset, const Backbone& backbone,
           {.dtype = options.dtype, .dim = static_cast<std::size_t>(backbone.card.feature_dim)}),
       .keys = std::vector<std::optional<SampleKey>>(dataset.samples.size())};
   {
-    Cache::Writer writer = result.cache.writer(options.writer, fingerprint.soft);
+    nlohmann::json soft = fingerprint.soft;
+    soft["decoder"] =
+        decodes_on_gpu(backbone, options.extract, dataset.samples.size()) ? "gpu" : "cpu";
+    Cache::Writer writer = result.cache.writer(options.writer, soft);
     CacheRun run(dataset, result, writer, options.progress);
     const ExtractTask task{
         .count = dataset.samples.size(),

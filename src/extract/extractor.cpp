@@ -2,37 +2,19 @@
 
 #include <fmt/format.h>
 
-#include <atomic>
-#include <chrono>
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <exception>
-#include <mutex>
 #include <thread>
 
 #include "caft/core/error.hpp"
 #include "caft/core/system_info.hpp"
 #include "caft/image/image.hpp"
+#include "extract/device_lanes.hpp"
 
 namespace caft {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-/// What the workers share.
-struct Run {
-  const Backbone& backbone;
-  const ExtractTask& task;
-  const ExtractOptions& options;
-  std::atomic<std::size_t> next{0};
-  std::atomic<bool> stop{false};
-  std::mutex mutex;  // guards what follows
-  std::exception_ptr error;
-  ExtractTimes times;
-};
 
 class Worker {
  public:
@@ -67,43 +49,31 @@ class Worker {
 
   void load(std::size_t i) {
     try {
-      const auto start = Clock::now();
-      const std::optional<std::vector<std::byte>> bytes = run_.task.fetch(i);
-      const auto fetched = Clock::now();
-      times_.fetch += std::chrono::duration<double>(fetched - start).count();
+      std::optional<std::vector<std::byte>> bytes;
+      {
+        const Stopwatch watch(times_.fetch);
+        bytes = run_.task.fetch(i);
+      }
       if (!bytes) return;
+      const Stopwatch watch(times_.decode);
       const Image image = decode_image(
           *bytes, {.limits = run_.options.limits, .exif_orientation = spec_.exif_orientation});
       resize_and_crop(image, spec_, {images_.data() + items_.size() * image_bytes_, image_bytes_});
-      times_.decode += seconds_since(fetched);
       items_.push_back(i);
     } catch (const Error& error) {
-      const ErrorKind kind = error.kind();
-      if (kind != ErrorKind::bad_input && kind != ErrorKind::not_found && kind != ErrorKind::io) {
-        throw;
-      }
+      if (!is_items_fault(error)) throw;
       run_.task.bad(i, error.what());
     }
   }
 
   void flush() {
     if (items_.empty() || run_.stop) return;
-    const auto start = Clock::now();
-    run_batch(run_.backbone, *context_, images_.data(), features_.data(), items_.size());
-    times_.engine += seconds_since(start);
-    for (std::size_t slot = 0; slot < items_.size(); ++slot) {
-      const std::span<const float> row(features_.data() + slot * dim_, dim_);
-      // A sum is finite only when every term is (or opposite infinities meet, which gives NaN).
-      float sum = 0;
-      for (const float value : row) sum += std::fabs(value);
-      if (!std::isfinite(sum)) {
-        throw Error(ErrorKind::mismatch,
-                    fmt::format("{} gave NaN or infinite features in {}", run_.backbone.card.name,
-                                to_string(run_.backbone.engine->precision())),
-                    "use --precision fp32");
-      }
-      run_.task.row(items_[slot], row);
+    {
+      const Stopwatch watch(times_.engine);
+      run_batch(run_.backbone, *context_, images_.data(), features_.data(), items_.size());
     }
+    for (std::size_t slot = 0; slot < items_.size(); ++slot)
+      deliver(run_, items_[slot], {features_.data() + slot * dim_, dim_});
     items_.clear();
   }
 
@@ -127,30 +97,68 @@ int worker_count(const Backbone& backbone, const ExtractOptions& options) {
   return contexts >= cores ? contexts : contexts + cores;
 }
 
-}  // namespace
-
-ExtractTimes extract(const Backbone& backbone, const ExtractTask& task,
-                     const ExtractOptions& options) {
-  Run run{.backbone = backbone, .task = task, .options = options};
+void run_workers(Run& run) {
   const auto body = [&run] {
     try {
       Worker worker(run);
       worker.work();
-      const std::lock_guard lock(run.mutex);
-      run.times.fetch += worker.times().fetch;
-      run.times.decode += worker.times().decode;
-      run.times.engine += worker.times().engine;
+      run.add(worker.times());
     } catch (...) {
-      run.stop = true;
-      const std::lock_guard lock(run.mutex);
-      if (!run.error) run.error = std::current_exception();
+      run.fail();
     }
   };
-  {
-    const int count = worker_count(backbone, options);
-    std::vector<std::jthread> workers;
-    workers.reserve(static_cast<std::size_t>(count));
-    for (int i = 0; i < count; ++i) workers.emplace_back(body);
+  const int count = worker_count(run.backbone, run.options);
+  std::vector<std::jthread> workers;
+  workers.reserve(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) workers.emplace_back(body);
+}
+
+/// A sum of magnitudes is finite only when each of them is. Sixteen sums, so that the loop becomes
+/// vector code.
+bool all_finite(std::span<const float> row) {
+  constexpr std::size_t kLanes = 16;
+  std::array<float, kLanes> sums{};
+  std::size_t i = 0;
+  for (; i + kLanes <= row.size(); i += kLanes)
+    for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] += std::fabs(row[i + lane]);
+  for (; i < row.size(); ++i) sums[0] += std::fabs(row[i]);
+  return std::ranges::all_of(sums, [](float sum) { return std::isfinite(sum); });
+}
+
+}  // namespace
+
+std::string_view to_string(DecodeWhere where) noexcept {
+  if (where == DecodeWhere::cpu) return "cpu";
+  return where == DecodeWhere::gpu ? "gpu" : "auto";
+}
+
+DecodeWhere decode_where_from_string(std::string_view name) {
+  for (const DecodeWhere where : {DecodeWhere::automatic, DecodeWhere::cpu, DecodeWhere::gpu}) {
+    if (to_string(where) == name) return where;
+  }
+  throw Error(ErrorKind::usage, fmt::format("unknown decoder '{}'", name),
+              "use one of auto, cpu, gpu");
+}
+
+void deliver(const Run& run, std::size_t item, std::span<const float> row) {
+  if (!all_finite(row)) {
+    throw Error(ErrorKind::mismatch,
+                fmt::format("{} gave NaN or infinite features in {}", run.backbone.card.name,
+                            to_string(run.backbone.engine->precision())),
+                "use --precision fp32");
+  }
+  run.task.row(item, row);
+}
+
+ExtractTimes extract(const Backbone& backbone, const ExtractTask& task,
+                     const ExtractOptions& options) {
+  Run run{.backbone = backbone, .task = task, .options = options};
+  const bool on_gpu = backbone.engine->device().kind == DeviceKind::cuda;
+  if (on_gpu) {
+    run_device_lanes(run);
+  } else {
+    (void)decodes_on_gpu(backbone, options, task.count);  // says so where that was asked for
+    run_workers(run);
   }
   if (run.error) std::rethrow_exception(run.error);
   return run.times;

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "caft/engine/engine.hpp"
 #include "caft/zoo/card.hpp"
@@ -15,11 +16,12 @@ struct BackboneOptions {
   int image_size = 0;   ///< square crop in pixels, 0: the card's; Resize scales with it
   bool squash = false;  ///< resize straight to the image size: the whole image, ratio not kept
   bool exif_orientation = false;
-  int batch = 16;   ///< images a request
+  int batch = 0;    ///< images a request; 0: 16 on a CPU, 256 on a GPU
   int threads = 0;  ///< 0: every core this process may use
   bool latency = false;
-  int device = 0;    ///< which GPU
-  PlanOptions plan;  ///< for engines compiled ahead of time (TensorRT)
+  int device = 0;                 ///< which GPU
+  std::vector<int> more_devices;  ///< further GPUs, each with an engine of its own
+  PlanOptions plan;               ///< for engines compiled ahead of time (TensorRT)
 };
 
 /// A frozen feature extractor, ready to run. Thread-safe as its engine is.
@@ -28,10 +30,13 @@ struct Backbone {
   Preprocessing preprocessing;  ///< the card's, with the options applied
   std::shared_ptr<Engine>
       engine;  ///< input u8 NHWC `images`, output f32 `features` [N, feature_dim]
+  /// The same network on the further GPUs of BackboneOptions::more_devices; extraction
+  /// uses all of them.
+  std::vector<std::shared_ptr<Engine>> replicas;
   std::string backend;
   /// Least cosine over the golden sample's rows, after subtracting their mean, against PyTorch's
   /// fp32 features. 1 when the preprocessing size differs from the card's, where no golden sample
-  /// fits.
+  /// fits. Over all of the engines.
   double golden_cosine = 1;
 };
 
