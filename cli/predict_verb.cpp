@@ -19,6 +19,7 @@ struct PredictVerb {
   int top = 5;
   double max_bad = 0.01;
   EngineOptions engine;
+  DecodeFlag decode;
 };
 
 nlohmann::json prediction_json(const std::string& path, const Prediction& prediction,
@@ -89,6 +90,7 @@ void run_predict(const PredictVerb& verb, const Session& session) {
   if (!verb.engine.precision.empty()) {
     options.precision = precision_from_string(verb.engine.precision);
   }
+  options.extract.decode = verb.decode.resolve();
   const Predictor predictor(std::move(loaded), options);
   ConsoleProgress progress;
   std::atomic<std::size_t> done{0};
@@ -139,6 +141,7 @@ void add_predict(CLI::App& app, Session& session) {
   sub->add_flag("--jsonl", verb->jsonl, "Print one JSON document a line")->excludes(csv);
   sub->add_option("--card", verb->card, "The backbone's card.json, if it was moved");
   verb->engine.add_to(*sub);
+  verb->decode.add_to(*sub);
   sub->callback(
       [&session, verb] { session.action = [&session, verb] { run_predict(*verb, session); }; });
 }

@@ -11,7 +11,7 @@
 
 #include "caft/core/error.hpp"
 #include "caft/core/system_info.hpp"
-#include "caft/extract/extractor.hpp"
+#include "extract/device_lanes.hpp"
 
 namespace caft {
 namespace {
@@ -114,11 +114,49 @@ EngineMeasurement measure_engine(const Backbone& backbone, double seconds) {
   return result;
 }
 
+namespace {
+
+/// Images a second that are read, decoded, resized and cropped on every core.
+double decode_on_cores(const Backbone& backbone, const ExtractTask& task,
+                       const ExtractOptions& options) {
+  std::atomic<std::size_t> next{0};
+  const Preprocessing& spec = backbone.preprocessing;
+  const auto start = Clock::now();
+  {
+    const int cores = usable_cores();
+    std::vector<std::jthread> threads;
+    threads.reserve(static_cast<std::size_t>(cores));
+    for (int t = 0; t < cores; ++t) {
+      threads.emplace_back([&] {
+        std::vector<std::uint8_t> pixels(static_cast<std::size_t>(spec.height) *
+                                         static_cast<std::size_t>(spec.width) * 3);
+        for (std::size_t i = next++; i < task.count; i = next++) {
+          resize_and_crop(decode_image(*task.fetch(i), {.limits = options.limits}), spec, pixels);
+        }
+      });
+    }
+  }
+  return static_cast<double>(task.count) / seconds_since(start);
+}
+
+/// The same by the lanes of an extraction on a GPU, their start included.
+double decode_in_lanes(const Backbone& backbone, const ExtractTask& task,
+                       const ExtractOptions& options) {
+  Run run{.backbone = backbone, .task = task, .options = options};
+  const auto start = Clock::now();
+  run_device_lanes(run, false);
+  if (run.error) std::rethrow_exception(run.error);
+  return static_cast<double>(task.count) / seconds_since(start);
+}
+
+}  // namespace
+
 PipelineMeasurement measure_pipeline(const Backbone& backbone,
-                                     const std::vector<ImageSource>& images, int passes) {
+                                     const std::vector<ImageSource>& images, int passes,
+                                     const ExtractOptions& options) {
   const std::size_t count = images.size() * static_cast<std::size_t>(passes);
   std::atomic<std::size_t> rows{0};
-  ExtractTask task{
+  const ExtractTask task{
       .count = count,
       .fetch = [&](std::size_t i) { return std::optional(read_source(images[i % images.size()])); },
       .row = [&](std::size_t, std::span<const float>) { ++rows; },
@@ -128,28 +166,14 @@ PipelineMeasurement measure_pipeline(const Backbone& backbone,
                         images[i % images.size()].display_name() + ": " + reason);
           }};
   PipelineMeasurement result;
-  const auto pipeline_start = Clock::now();
-  extract(backbone, task);
-  result.pipeline_images_per_second = static_cast<double>(rows) / seconds_since(pipeline_start);
-
-  std::atomic<std::size_t> next{0};
-  const Preprocessing& spec = backbone.preprocessing;
-  const auto decode_start = Clock::now();
-  {
-    const int cores = usable_cores();
-    std::vector<std::jthread> threads;
-    threads.reserve(static_cast<std::size_t>(cores));
-    for (int t = 0; t < cores; ++t) {
-      threads.emplace_back([&] {
-        std::vector<std::uint8_t> pixels(static_cast<std::size_t>(spec.height) *
-                                         static_cast<std::size_t>(spec.width) * 3);
-        for (std::size_t i = next++; i < count; i = next++) {
-          resize_and_crop(decode_image(*task.fetch(i)), spec, pixels);
-        }
-      });
-    }
-  }
-  result.decode_images_per_second = static_cast<double>(count) / seconds_since(decode_start);
+  result.beside_engine = backbone.engine->device().kind == DeviceKind::cuda;
+  const bool gpu = decodes_on_gpu(backbone, options, count);
+  result.decoder = gpu ? "gpu" : "cpu";
+  const auto start = Clock::now();
+  extract(backbone, task, options);
+  result.pipeline_images_per_second = static_cast<double>(rows) / seconds_since(start);
+  result.decode_images_per_second =
+      gpu ? decode_in_lanes(backbone, task, options) : decode_on_cores(backbone, task, options);
   return result;
 }
 

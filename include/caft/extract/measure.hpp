@@ -1,10 +1,11 @@
 // How fast a backbone runs here: the engine alone, decoding alone, and both together.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "caft/data/dataset.hpp"
-#include "caft/extract/backbone.hpp"
+#include "caft/extract/extractor.hpp"
 
 namespace caft {
 
@@ -25,11 +26,17 @@ EngineMeasurement measure_engine(const Backbone& backbone, double seconds);
 struct PipelineMeasurement {
   double decode_images_per_second = 0;    ///< read, decode, resize and crop alone, on every core
   double pipeline_images_per_second = 0;  ///< all of it, as caching does, but nothing is stored
+  std::string decoder;                    ///< "cpu" or "gpu"
+  /// Decoding runs beside the engine, on another device or another part of it: the slower of the
+  /// two bounds the pipeline.
+  bool beside_engine = false;
 };
 
-/// Runs `images` through the pipeline `passes` times. Throws Error(bad_input) when one is
+/// Runs `images` through the pipeline `passes` times, with the decoder that extract() would choose,
+/// on all of the backbone's devices. Throws Error(bad_input) when one is
 /// unreadable: a benchmark over fewer images than it says would mislead.
 PipelineMeasurement measure_pipeline(const Backbone& backbone,
-                                     const std::vector<ImageSource>& images, int passes);
+                                     const std::vector<ImageSource>& images, int passes,
+                                     const ExtractOptions& options = {});
 
 }  // namespace caft
