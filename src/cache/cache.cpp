@@ -148,6 +148,8 @@ std::optional<SampleKey> Cache::remembered(const std::string& path, const FileSt
   return impl_->state->index.remembered(path, stamp);
 }
 
+bool Cache::remembers_any() const { return impl_->state->index.remembers_any(); }
+
 struct Cache::Writer::Impl {
   Impl(std::shared_ptr<CacheState> opened, const Options& options, const nlohmann::json& soft)
       : state(std::move(opened)), lock(state->folder) {

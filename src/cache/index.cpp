@@ -205,6 +205,12 @@ std::optional<SampleKey> Index::remembered(const std::string& path, const FileSt
   return key;
 }
 
+bool Index::remembers_any() const {
+  const std::scoped_lock hold(mutex_);
+  Statement select(database_, "SELECT 1 FROM memo LIMIT 1");
+  return select.step();
+}
+
 std::vector<std::string> Index::integrity() const {
   const std::scoped_lock hold(mutex_);
   Statement check(database_, "PRAGMA integrity_check");

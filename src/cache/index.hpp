@@ -49,6 +49,8 @@ class Index {
       const std::function<void(const std::string&, const SampleKey&)>& visit) const;
   [[nodiscard]] std::optional<SampleKey> remembered(const std::string& path,
                                                     const FileStamp& stamp) const;
+  /// Whether any path is remembered.
+  [[nodiscard]] bool remembers_any() const;
   /// SQLite's own check of the file: its findings, none when it is sound.
   [[nodiscard]] std::vector<std::string> integrity() const;
   /// False: transactions are no longer flushed to the disk.

@@ -32,7 +32,11 @@ class CacheRun {
  public:
   CacheRun(const Dataset& dataset, CachedDataset& result, Cache::Writer& writer,
            ProgressSink* progress)
-      : dataset_(dataset), result_(result), writer_(writer), progress_(progress) {}
+      : dataset_(dataset),
+        result_(result),
+        writer_(writer),
+        progress_(progress),
+        memo_(result.cache.remembers_any()) {}
 
   /// The bytes of sample i, or nothing when its features are there or on their way.
   std::optional<std::vector<std::byte>> fetch(std::size_t i) {
@@ -42,7 +46,9 @@ class CacheRun {
     std::optional<FileStamp> stamp;
     if (whole_file) {
       stamp = file_stamp(source.file);
-      if (const auto key = result_.cache.remembered(path, *stamp); key && has(*key)) {
+      // Asking waits for the writer's transactions, so it is done only where it may find something.
+      const auto key = memo_ ? result_.cache.remembered(path, *stamp) : std::nullopt;
+      if (key && has(*key)) {
         result_.keys[i] = *key;
         reused();
         return std::nullopt;
@@ -111,6 +117,7 @@ class CacheRun {
   CachedDataset& result_;
   Cache::Writer& writer_;
   ProgressSink* progress_;
+  bool memo_;  ///< whether an earlier run remembers paths
   std::atomic<std::size_t> done_{0}, computed_{0}, reused_{0};
   std::mutex mutex_;
   std::unordered_set<SampleKey> claimed_, bad_keys_;

@@ -102,6 +102,8 @@ class Cache {
   /// The path-to-key memo: absent when unknown or when the stamp has changed.
   [[nodiscard]] std::optional<SampleKey> remembered(const std::string& path,
                                                     const FileStamp& stamp) const;
+  /// Whether any path is: where not, a run over new files need not ask for each of them.
+  [[nodiscard]] bool remembers_any() const;
 
   /// Adds rows. Holds the cache's lock while it lives.
   class Writer {
