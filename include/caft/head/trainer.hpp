@@ -33,6 +33,12 @@ struct TrainingData {
 enum class Optimizer : std::uint8_t { lbfgs, adamw, sgd };
 enum class Schedule : std::uint8_t { constant, cosine };
 
+/// Where a head trains. `automatic`: on the GPU where there is one and the trainer can use it
+/// (linear and mlp heads by adamw or sgd), else on the CPU. `cuda`: on the GPU or not at all:
+/// Error(usage) for what trains on the CPU only (lbfgs, vgg), Error(unavailable), with the reason,
+/// where there is no GPU.
+enum class TrainDevice : std::uint8_t { automatic, cpu, cuda };
+
 struct TrainConfig {
   std::string head = "linear";  ///< "linear", "mlp", "vgg"
   Optimizer optimizer = Optimizer::lbfgs;
@@ -52,7 +58,8 @@ struct TrainConfig {
   double dropout = 0.5;  ///< mlp, vgg
   int patience = 0;      ///< epochs without a better validation loss before stopping; 0: never
   std::uint64_t seed = 0;
-  int threads = 0;                   ///< 0: every core this process may use
+  int threads = 0;  ///< 0: every core this process may use
+  TrainDevice device = TrainDevice::cpu;
   std::filesystem::path checkpoint;  ///< adamw, sgd: written after each epoch when not empty
   bool resume = false;               ///< continue from `checkpoint` when it exists
 };
@@ -90,6 +97,11 @@ struct TrainOutcome {
 /// `train`. The head is then fitted to all of `train`. Its AdamW and SGD hold out a stratified
 /// tenth of `train` when there is no `val` (from twenty samples on), for the validation loss, early
 /// stopping and the temperature.
+///
+/// On a GPU (`TrainConfig::device`) the problem, the order of samples, the initial weights, the
+/// dropout masks and the checkpoints are the CPU's, and the same seed gives the same bits on the
+/// same GPU. Standardised features are rounded to fp16 there; parameters, optimiser state and sums
+/// are fp32. A run may be continued on the other device: it then ends as near as rounding allows.
 class HeadTrainer {
  public:
   virtual ~HeadTrainer() = default;

@@ -117,11 +117,11 @@ nlohmann::json run_identity(const TrainingData& data, const TrainConfig& config)
 }
 
 void save_checkpoint(const std::filesystem::path& file, const nlohmann::json& identity,
-                     const Network& network, const TrainingState& state) {
+                     const std::vector<TrainedLayer>& layers, const TrainingState& state) {
   std::vector<SafeTensorSpec> specs;
   std::vector<std::span<const std::byte>> data;
-  for (std::size_t l = 0; l < network.layers().size(); ++l) {
-    const TrainedLayer& layer = network.layers()[l];
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    const TrainedLayer& layer = layers[l];
     const auto add = [&](const char* part, std::span<const float> values) {
       specs.push_back({tensor_name(l, part), DType::f32, {layer.outputs, layer.stride}});
       data.push_back(std::as_bytes(values));
@@ -140,7 +140,7 @@ void save_checkpoint(const std::filesystem::path& file, const nlohmann::json& id
 }
 
 TrainingState load_checkpoint(const std::filesystem::path& path, const nlohmann::json& identity,
-                              Network& network) {
+                              std::vector<TrainedLayer>& layers) {
   const SafeTensorsFile file = SafeTensorsFile::open(path);
   const std::string where = path.string();
   const auto& metadata = file.metadata();
@@ -168,8 +168,8 @@ TrainingState load_checkpoint(const std::filesystem::path& path, const nlohmann:
     throw Error(ErrorKind::bad_input, where + ": its best epoch is not one of its epochs");
   }
   const bool has_best = file.contains(tensor_name(0, "best"));
-  for (std::size_t l = 0; l < network.layers().size(); ++l) {
-    TrainedLayer& layer = network.layers()[l];
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    TrainedLayer& layer = layers[l];
     read_into(file, tensor_name(l, "weight"), layer, layer.weight.span());
     read_into(file, tensor_name(l, "first"), layer, layer.first.span());
     read_into(file, tensor_name(l, "second"), layer, layer.second.span());

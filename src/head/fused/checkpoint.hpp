@@ -27,11 +27,11 @@ nlohmann::json run_identity(const TrainingData& data, const TrainConfig& config)
 
 /// Publishes the checkpoint atomically, as safetensors.
 void save_checkpoint(const std::filesystem::path& file, const nlohmann::json& identity,
-                     const Network& network, const TrainingState& state);
+                     const std::vector<TrainedLayer>& layers, const TrainingState& state);
 
-/// Puts a checkpoint into `network` and returns its state. Throws Error(mismatch) naming what
+/// Puts a checkpoint into `layers` and returns its state. Throws Error(mismatch) naming what
 /// differs from `identity`, Error(bad_input) on anything that is not a checkpoint.
 TrainingState load_checkpoint(const std::filesystem::path& file, const nlohmann::json& identity,
-                              Network& network);
+                              std::vector<TrainedLayer>& layers);
 
 }  // namespace caft::fused

@@ -28,11 +28,17 @@ class StandardizedFeatures {
   /// Writes sample `sample` to `out` [stride()]: its features, 1, and zeros.
   void load(std::uint32_t sample, float* out) const;
 
+  /// The statistics that `load` uses: (x - mean) * scale. [dim()]
+  [[nodiscard]] const std::vector<float>& mean() const { return mean_f32_; }
+  [[nodiscard]] const std::vector<float>& scale() const { return scale_f32_; }
+
+  /// Sample `sample` as the cache holds it: dim() values of the data's dtype.
+  [[nodiscard]] const void* row(std::uint32_t sample) const;
+
   /// A layer over raw features from `weight` [outputs, stride()] over standardised ones.
   [[nodiscard]] DenseLayer fold(std::span<const float> weight, std::size_t outputs) const;
 
  private:
-  const void* row(std::uint32_t sample) const;
   void standardize(std::uint32_t sample, std::size_t first, std::size_t count, const float* mean,
                    const float* scale, float* out) const;
   void measure(ThreadTeam& team);

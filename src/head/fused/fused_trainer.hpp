@@ -2,6 +2,7 @@
 #pragma once
 
 #include "caft/head/trainer.hpp"
+#include "head/fused/minibatch_network.hpp"
 
 namespace caft::fused {
 
@@ -16,8 +17,9 @@ class FusedTrainer final : public HeadTrainer {
                      ProgressSink* progress) override;
 };
 
-/// The trainer by AdamW or SGD; data and configuration are already checked.
+/// The trainer by AdamW or SGD, on the machine that `make` stands for; data and configuration are
+/// already checked.
 TrainOutcome train_by_minibatches(const TrainingData& data, const TrainConfig& config,
-                                  ProgressSink* progress);
+                                  const NetworkMaker& make, ProgressSink* progress);
 
 }  // namespace caft::fused

@@ -26,6 +26,19 @@ class Loss {
 
   [[nodiscard]] bool multi_label() const { return multi_label_; }
 
+  /// What a batch's sum of losses is divided by: its weights; a multi-label mean goes over the
+  /// labels too.
+  [[nodiscard]] double terms(double weight) const {
+    return weight * (multi_label_ ? static_cast<double>(data_->classes) : 1.0);
+  }
+
+  [[nodiscard]] float smoothing() const { return smoothing_; }
+  /// Of each class; multi-label: of each label's positives.
+  [[nodiscard]] const std::vector<float>& weights() const { return weight_; }
+  /// Multi-label: of each label's negatives; else empty.
+  [[nodiscard]] const std::vector<float>& negative_weights() const { return negative_; }
+  [[nodiscard]] double weight_sum() const { return weight_sum_; }
+
   /// Returns the loss of a sample from its logits [classes], and puts in their place the loss's
   /// gradient times `scale`.
   double backward(std::uint32_t sample, float* logits, float scale) const;

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <cmath>
 #include <numbers>
-#include <numeric>
 #include <optional>
 #include <string>
 
@@ -11,9 +10,7 @@
 #include "caft/data/dataset.hpp"
 #include "head/fused/checkpoint.hpp"
 #include "head/fused/fused_trainer.hpp"
-#include "head/fused/network.hpp"
-#include "head/fused/problem.hpp"
-#include "head/fused/random.hpp"
+#include "head/fused/minibatch_network.hpp"
 
 namespace caft::fused {
 namespace {
@@ -22,7 +19,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kHoldOutFolds = 10;
 constexpr std::size_t kLeastForHoldOut = 20;
-constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kEpsilon = 1e-8;  // PyTorch's defaults
 
 /// The training samples in two: what is learnt from, and what choices are made on.
 struct Parts {
@@ -52,56 +48,25 @@ double rate_of(const TrainConfig& config, int epoch) {
   return config.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * turn));
 }
 
-/// The constants of optimiser step `step`, counted from 1.
-Update update_of(const TrainConfig& config, double rate, std::uint64_t step) {
-  Update update;
-  update.adamw = config.optimizer == Optimizer::adamw;
-  if (update.adamw) {
-    const auto t = static_cast<double>(step);
-    update.adamw_step = {
-        .decay = static_cast<float>(1 - rate * config.weight_decay),
-        .step = static_cast<float>(rate / (1 - std::pow(kBeta1, t))),
-        .inv_sqrt_bias2 = static_cast<float>(1 / std::sqrt(1 - std::pow(kBeta2, t))),
-        .one_minus_beta1 = static_cast<float>(1 - kBeta1),
-        .beta2 = static_cast<float>(kBeta2),
-        .epsilon = static_cast<float>(kEpsilon)};
-  } else {
-    update.sgd_step = {.learning_rate = static_cast<float>(rate),
-                       .momentum = static_cast<float>(config.momentum),
-                       .weight_decay = static_cast<float>(config.weight_decay)};
-  }
-  return update;
-}
-
 TrainingData with_parts(TrainingData data, const Parts& parts) {
   data.train = parts.train;
   data.val = parts.val;
   return data;
 }
 
-/// Of one step: standardising, forward and backward.
-double operations(const TrainingData& data, const TrainConfig& config) {
-  const std::size_t outputs =
-      config.head == "mlp" ? static_cast<std::size_t>(config.hidden) : data.classes;
-  return static_cast<double>(config.batch) * static_cast<double>(data.features.dim) *
-         static_cast<double>(16 + 4 * outputs);
-}
-
 class Run {
  public:
-  Run(const TrainingData& data, const TrainConfig& config, ProgressSink* progress)
+  Run(const TrainingData& data, const TrainConfig& config, const NetworkMaker& make,
+      ProgressSink* progress)
       : config_(config),
         progress_(progress),
         parts_(split(data, config.seed)),
         data_(with_parts(data, parts_)),
-        team_(useful_threads(config.threads, operations(data_, config))),
-        features_(data_, team_),
-        loss_(data_, config.balanced, config.label_smoothing),
-        network_(features_, loss_, shape(), config.seed, team_),
-        order_(parts_.train.size()) {
+        network_(make(data_, config)) {
     if (!config.checkpoint.empty()) identity_ = run_identity(data, config);
     if (config.resume && std::filesystem::exists(config.checkpoint)) {
-      state_ = load_checkpoint(config.checkpoint, identity_, network_);
+      state_ = load_checkpoint(config.checkpoint, identity_, network_->layers(true));
+      network_->changed();
       resumed_at_ = static_cast<int>(state_.history.size());
     }
   }
@@ -112,27 +77,25 @@ class Run {
       state_.history.push_back(train_epoch(epoch));
       judge(state_.history.back());
       if (!config_.checkpoint.empty()) {
-        save_checkpoint(config_.checkpoint, identity_, network_, state_);
+        save_checkpoint(config_.checkpoint, identity_, network_->layers(true), state_);
       }
       if (progress_ != nullptr) {
         progress_->update("training", static_cast<std::uint64_t>(epoch),
                           static_cast<std::uint64_t>(config_.epochs));
       }
     }
-    for (std::size_t l = 0; l < state_.best_weight.size(); ++l) {
-      std::ranges::copy(state_.best_weight[l], network_.layers()[l].weight.data());
-    }
+    restore_best();
     return outcome();
   }
 
  private:
-  NetworkShape shape() const {
-    const auto batch = std::min(static_cast<std::size_t>(config_.batch), parts_.train.size());
-    const bool mlp = config_.head == "mlp";
-    return {.classes = data_.classes,
-            .hidden = mlp ? static_cast<std::size_t>(config_.hidden) : 0,
-            .batch = batch,
-            .dropout = mlp ? config_.dropout : 0};
+  void restore_best() {
+    if (state_.best_weight.empty()) return;
+    std::vector<TrainedLayer>& layers = network_->layers(true);
+    for (std::size_t l = 0; l < layers.size(); ++l) {
+      std::ranges::copy(state_.best_weight[l], layers[l].weight.data());
+    }
+    network_->changed();
   }
 
   [[nodiscard]] bool finished() const {
@@ -144,22 +107,8 @@ class Run {
 
   EpochRecord train_epoch(int epoch) {
     const auto start = Clock::now();
-    std::ranges::copy(parts_.train, order_.begin());
-    shuffle(order_, config_.seed, static_cast<std::uint64_t>(epoch));
     const double rate = rate_of(config_, epoch);
-    const std::size_t batch = shape().batch;
-    const std::uint64_t steps = (order_.size() + batch - 1) / batch;
-    const std::uint64_t before = steps * static_cast<std::uint64_t>(epoch - 1);
-    Network::Sums total;
-    team_.run([&](int thread) {
-      for (std::uint64_t s = 0; s < steps; ++s) {
-        const std::size_t first = s * batch;
-        const std::span rows(order_.data() + first, std::min(batch, order_.size() - first));
-        const std::uint64_t step = before + s + 1;
-        network_.step(rows, update_of(config_, rate, step), config_.seed ^ (step << 20), thread,
-                      total);
-      }
-    });
+    const MinibatchNetwork::Sums total = network_->train_epoch(epoch, rate);
     EpochRecord record;
     record.epoch = epoch;
     record.learning_rate = rate;
@@ -177,7 +126,7 @@ class Run {
   /// Validation loss of an epoch, and whether it is the best so far.
   void judge(EpochRecord& record) {
     if (parts_.val.empty()) return;
-    const Score judged = score(data_, parts_.val, network_.logits(parts_.val));
+    const Score judged = network_->validate();
     record.val_loss = judged.loss;
     record.val_accuracy = judged.accuracy;
     if (state_.best_epoch != 0 && !(judged.loss < state_.best_loss)) return;
@@ -185,7 +134,7 @@ class Run {
     state_.best_loss = judged.loss;
     if (config_.patience == 0) return;
     state_.best_weight.clear();
-    for (const TrainedLayer& layer : network_.layers()) {
+    for (const TrainedLayer& layer : network_->layers(false)) {
       const auto weight = layer.weight.span();
       state_.best_weight.emplace_back(weight.begin(), weight.end());
     }
@@ -193,18 +142,18 @@ class Run {
 
   TrainOutcome outcome() {
     TrainOutcome result;
-    result.head = network_.head();
+    result.head = network_->head();
     result.scored = parts_.val;
-    if (!parts_.val.empty()) result.scored_logits = network_.logits(parts_.val);
+    if (!parts_.val.empty()) result.scored_logits = network_->validation_logits();
     std::vector<double> times;
     for (const EpochRecord& record : state_.history) times.push_back(record.milliseconds);
     const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
     std::ranges::nth_element(times, middle);
     result.epoch_ms = *middle;
-    result.details = {{"optimizer", config_.optimizer == Optimizer::adamw ? "adamw" : "sgd"},
-                      {"threads", team_.size()},
-                      {"trained_on", parts_.train.size()},
-                      {"best_epoch", state_.best_epoch}};
+    result.details = network_->details();
+    result.details["optimizer"] = config_.optimizer == Optimizer::adamw ? "adamw" : "sgd";
+    result.details["trained_on"] = parts_.train.size();
+    result.details["best_epoch"] = state_.best_epoch;
     if (resumed_at_) result.details["resumed_after_epoch"] = *resumed_at_;
     result.history = std::move(state_.history);
     return result;
@@ -214,11 +163,7 @@ class Run {
   ProgressSink* progress_;
   Parts parts_;
   TrainingData data_;
-  ThreadTeam team_;
-  StandardizedFeatures features_;
-  Loss loss_;
-  Network network_;
-  std::vector<std::uint32_t> order_;
+  std::unique_ptr<MinibatchNetwork> network_;
   nlohmann::json identity_;
   TrainingState state_;
   std::optional<int> resumed_at_;
@@ -227,8 +172,8 @@ class Run {
 }  // namespace
 
 TrainOutcome train_by_minibatches(const TrainingData& data, const TrainConfig& config,
-                                  ProgressSink* progress) {
-  return Run(data, config, progress).run();
+                                  const NetworkMaker& make, ProgressSink* progress) {
+  return Run(data, config, make, progress).run();
 }
 
 }  // namespace caft::fused

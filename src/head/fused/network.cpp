@@ -22,17 +22,21 @@ void initialise(TrainedLayer& layer, std::uint64_t seed, std::uint64_t number) {
 
 }  // namespace
 
-Network::Network(const StandardizedFeatures& features, const Loss& loss, const NetworkShape& shape,
-                 std::uint64_t seed, ThreadTeam& team)
-    : features_(&features),
-      loss_(&loss),
-      team_(&team),
-      kernels_(&kernels()),
-      shape_(shape),
-      row_loss_(shape.batch) {
-  std::vector<std::size_t> widths{features.dim()};
+std::uint32_t NetworkShape::drop_threshold() const {
+  if (dropout <= 0 || hidden == 0) return 0;
+  return static_cast<std::uint32_t>(std::min(dropout * 0x1p32, 0x1p32 - 1));
+}
+
+float NetworkShape::keep_scale() const {
+  return dropout > 0 && hidden > 0 ? static_cast<float>(1 / (1 - dropout)) : 1.0F;
+}
+
+std::vector<TrainedLayer> make_layers(std::size_t dim, const NetworkShape& shape,
+                                      std::uint64_t seed) {
+  std::vector<std::size_t> widths{dim};
   if (shape.hidden > 0) widths.push_back(shape.hidden);
   widths.push_back(shape.classes);
+  std::vector<TrainedLayer> layers;
   for (std::size_t l = 0; l + 1 < widths.size(); ++l) {
     TrainedLayer layer{.inputs = widths[l],
                        .outputs = widths[l + 1],
@@ -45,14 +49,42 @@ Network::Network(const StandardizedFeatures& features, const Loss& loss, const N
     layer.first = Buffer(size);
     layer.second = Buffer(size);
     if (shape.hidden > 0) initialise(layer, seed, l);
+    layers.push_back(std::move(layer));
+  }
+  return layers;
+}
+
+Head head_of(const std::vector<TrainedLayer>& layers, const StandardizedFeatures& features) {
+  Head head;
+  head.layers.push_back(features.fold(layers[0].weight.span(), layers[0].outputs));
+  for (std::size_t l = 1; l < layers.size(); ++l) {
+    const TrainedLayer& layer = layers[l];
+    DenseLayer dense{.inputs = layer.inputs, .outputs = layer.outputs, .weight = {}, .bias = {}};
+    for (std::size_t o = 0; o < layer.outputs; ++o) {
+      const float* row = layer.weight.data() + o * layer.stride;
+      dense.weight.insert(dense.weight.end(), row, row + layer.inputs);
+      dense.bias.push_back(row[layer.inputs]);
+    }
+    head.layers.push_back(std::move(dense));
+  }
+  return head;
+}
+
+Network::Network(const StandardizedFeatures& features, const Loss& loss, const NetworkShape& shape,
+                 std::uint64_t seed, ThreadTeam& team)
+    : features_(&features),
+      loss_(&loss),
+      team_(&team),
+      kernels_(&kernels()),
+      shape_(shape),
+      drop_threshold_(shape.drop_threshold()),
+      keep_scale_(shape.keep_scale()),
+      layers_(make_layers(features.dim(), shape, seed)),
+      row_loss_(shape.batch) {
+  for (const TrainedLayer& layer : layers_) {
     inputs_.emplace_back(shape.batch * layer.stride);
     delta_stride_.push_back(output_stride(layer.outputs));
     deltas_.emplace_back(shape.batch * delta_stride_.back());
-    layers_.push_back(std::move(layer));
-  }
-  if (shape.dropout > 0 && shape.hidden > 0) {
-    drop_threshold_ = static_cast<std::uint32_t>(std::min(shape.dropout * 0x1p32, 0x1p32 - 1));
-    keep_scale_ = static_cast<float>(1 / (1 - shape.dropout));
   }
   plan_tiles();
 }
@@ -87,9 +119,8 @@ void Network::step(std::span<const std::uint32_t> batch, const Update& update,
                    std::uint64_t dropout_key, int thread, Sums& total) {
   double weight = 0;
   for (const std::uint32_t sample : batch) weight += loss_->weight(sample);
-  // A multi-label mean goes over the labels too. A batch whose classes have no weight teaches
-  // nothing.
-  const double terms = weight * (loss_->multi_label() ? static_cast<double>(shape_.classes) : 1.0);
+  const double terms =
+      loss_->terms(weight);  // a batch whose classes have no weight teaches nothing
   const float scale = terms > 0 ? static_cast<float>(1 / terms) : 0.0F;
   const auto [first, last] = team_->share(batch.size(), thread);
   if (first < last) forward_backward(batch, scale, dropout_key, first, last);
@@ -197,22 +228,6 @@ std::vector<float> Network::logits(std::span<const std::uint32_t> samples) const
     }
   });
   return result;
-}
-
-Head Network::head() const {
-  Head head;
-  head.layers.push_back(features_->fold(layers_[0].weight.span(), layers_[0].outputs));
-  for (std::size_t l = 1; l < layers_.size(); ++l) {
-    const TrainedLayer& layer = layers_[l];
-    DenseLayer dense{.inputs = layer.inputs, .outputs = layer.outputs, .weight = {}, .bias = {}};
-    for (std::size_t o = 0; o < layer.outputs; ++o) {
-      const float* row = layer.weight.data() + o * layer.stride;
-      dense.weight.insert(dense.weight.end(), row, row + layer.inputs);
-      dense.bias.push_back(row[layer.inputs]);
-    }
-    head.layers.push_back(std::move(dense));
-  }
-  return head;
 }
 
 }  // namespace caft::fused

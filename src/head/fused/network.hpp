@@ -25,7 +25,19 @@ struct NetworkShape {
   std::size_t hidden = 0;  ///< 0: linear
   std::size_t batch = 64;  ///< rows of the largest batch
   double dropout = 0;
+
+  /// A hidden unit is dropped where its 32 random bits lie below this; 0: never.
+  [[nodiscard]] std::uint32_t drop_threshold() const;
+  /// What a unit that is kept is multiplied by.
+  [[nodiscard]] float keep_scale() const;
 };
+
+/// The layers before the first step: a linear head at zero, an mlp as PyTorch's nn.Linear.
+std::vector<TrainedLayer> make_layers(std::size_t dim, const NetworkShape& shape,
+                                      std::uint64_t seed);
+
+/// The head over raw features.
+Head head_of(const std::vector<TrainedLayer>& layers, const StandardizedFeatures& features);
 
 /// The optimiser and its constants at one step.
 struct Update {
@@ -53,9 +65,6 @@ class Network {
 
   /// Logits [samples, classes], without dropout. Called outside team.run.
   [[nodiscard]] std::vector<float> logits(std::span<const std::uint32_t> samples) const;
-
-  /// The head over raw features.
-  [[nodiscard]] Head head() const;
 
   [[nodiscard]] std::vector<TrainedLayer>& layers() { return layers_; }
   [[nodiscard]] const std::vector<TrainedLayer>& layers() const { return layers_; }

@@ -78,6 +78,13 @@ void check_config(const TrainConfig& c) {
   if (c.head == "mlp" && c.optimizer == Optimizer::lbfgs) {
     refuse("L-BFGS trains the linear head only", "choose adamw or sgd for an mlp head");
   }
+  if (c.device == TrainDevice::cuda && c.optimizer == Optimizer::lbfgs) {
+    refuse("L-BFGS runs on the CPU only", "for the GPU choose adamw or sgd, else leave out cuda");
+  }
+  if (c.device == TrainDevice::cuda && c.head != "linear" && c.head != "mlp") {
+    refuse("a " + c.head + " head trains on the CPU only",
+           "for the GPU choose a linear or mlp head, else leave out cuda");
+  }
   require(c.epochs >= 1, "epochs must be at least 1");
   require(c.batch >= 1 && c.batch <= 1 << 16, "batch must lie in 1 to 65536");
   require(finite_from(c.learning_rate, 0) && c.learning_rate > 0, "learning rate must be above 0");

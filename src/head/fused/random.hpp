@@ -13,10 +13,10 @@ class Random {
  public:
   enum class Stream : std::uint64_t { shuffle = 1, weights = 2, dropout = 3 };
 
-  Random(std::uint64_t seed, Stream stream, std::uint64_t number)
+  constexpr Random(std::uint64_t seed, Stream stream, std::uint64_t number)
       : state_(scramble(scramble(scramble(seed) + static_cast<std::uint64_t>(stream)) + number)) {}
 
-  std::uint64_t next() {
+  constexpr std::uint64_t next() {
     state_ += 0x9e3779b97f4a7c15ULL;
     return scramble(state_);
   }
@@ -34,7 +34,7 @@ class Random {
   }
 
  private:
-  static std::uint64_t scramble(std::uint64_t z) {
+  static constexpr std::uint64_t scramble(std::uint64_t z) {
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
     z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
     return z ^ z >> 31;
