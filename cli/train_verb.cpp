@@ -13,7 +13,7 @@ namespace caft::cli {
 namespace {
 
 struct TrainVerb {
-  std::string data, out = "model", optimizer, schedule = "cosine";
+  std::string data, out = "model", optimizer, schedule = "cosine", device = "auto";
   BackboneFlags backbone;
   CacheFlags cache;
   HoldOut hold_out;
@@ -26,6 +26,11 @@ Optimizer optimizer_of(const TrainVerb& verb) {
   }
   if (verb.optimizer == "lbfgs") return Optimizer::lbfgs;
   return verb.optimizer == "sgd" ? Optimizer::sgd : Optimizer::adamw;
+}
+
+TrainDevice device_of(const std::string& name) {
+  if (name == "cuda") return TrainDevice::cuda;
+  return name == "cpu" ? TrainDevice::cpu : TrainDevice::automatic;
 }
 
 std::string name_of(Optimizer optimizer) {
@@ -87,6 +92,7 @@ void run_train(TrainVerb verb, const Session& session) {
 
   verb.config.optimizer = optimizer_of(verb);
   verb.config.schedule = verb.schedule == "constant" ? Schedule::constant : Schedule::cosine;
+  verb.config.device = device_of(verb.device);
   verb.config.threads = verb.backbone.engine.threads;
   if (verb.config.resume && verb.config.checkpoint.empty()) {
     throw Error(ErrorKind::usage, "--resume needs --checkpoint FILE, which it continues from");
@@ -134,6 +140,10 @@ void add_train(CLI::App& app, Session& session) {
       ->capture_default_str();
   sub->add_option("--optimizer", verb->optimizer, "Default: lbfgs for linear, else adamw")
       ->check(CLI::IsMember({"lbfgs", "adamw", "sgd"}));
+  sub->add_option("--device", verb->device,
+                  "Where the head trains; auto: on a GPU, where there is one, for adamw and sgd")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+      ->capture_default_str();
   sub->add_option("--schedule", verb->schedule, "Learning-rate schedule")
       ->check(CLI::IsMember({"cosine", "constant"}))
       ->capture_default_str();
