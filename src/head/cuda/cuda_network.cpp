@@ -57,6 +57,8 @@ class CudaNetwork final : public fused::MinibatchNetwork {
     upload_targets();
     head_->prepare();
     loader_->prepare();
+    // What was set and copied up to here is on the default stream, which ours does not wait for.
+    check(cudaDeviceSynchronize(), "GPU memory");
     warm_up();
     if (resident_) loader_->load(samples_, row_store_, stream_.get());
     head_->upload(layers_);

@@ -108,9 +108,12 @@ void DeviceHead::upload(const std::vector<fused::TrainedLayer>& layers) {
     copy(layers_[l].weight, layers[l].weight);
     copy(layers_[l].first, layers[l].first);
     copy(layers_[l].second, layers[l].second);
-    if (!small_step_) round_weights(layers_[l], stream_);
   }
-  check(cudaStreamSynchronize(stream_), "copying parameters");
+  // Such copies are on the default stream, which ours does not wait for.
+  check(cudaDeviceSynchronize(), "copying parameters");
+  if (!small_step_) {
+    for (const DeviceLayer& layer : layers_) round_weights(layer, stream_);
+  }
 }
 
 void DeviceHead::download(std::vector<fused::TrainedLayer>& layers, bool moments) const {
