@@ -92,12 +92,16 @@ def operators_net(folder: Path) -> Path:
     return net.save(folder / "operators.onnx", ["N", 3, 32, 32], {"features": ["N", 20]})
 
 
-def quantized_net(folder: Path) -> Path:
-    """Q/DQ as quantizers write it: u8 activations, i8 weights per channel, i32 biases."""
+def quantized_net(folder: Path, symmetric: bool) -> Path:
+    """Q/DQ as quantizers write it: activations u8 with a zero point, or i8 without (symmetric, what
+    TensorRT takes), weights i8 per channel."""
     net = Net(seed=3)
 
-    def activation(x: str, scale: float, zero: int) -> str:
-        pair = [net.constant(scale), net.constant(zero, np.uint8)]
+    def activation(x: str, limit: float, zero: int) -> str:
+        if symmetric:
+            pair = [net.constant(limit / 127), net.constant(0, np.int8)]
+        else:
+            pair = [net.constant(limit / (255 - zero)), net.constant(zero, np.uint8)]
         return net.add("DequantizeLinear", net.add("QuantizeLinear", x, *pair), *pair)
 
     def weight(*shape) -> str:
@@ -107,15 +111,16 @@ def quantized_net(folder: Path) -> Path:
         zero = net.constant(np.zeros(shape[0]), np.int8)
         return net.add("DequantizeLinear", net.constant(steps, np.int8), net.constant(scale), zero, axis=0)
 
-    x = activation("images", 4 / 128, 128)
+    x = activation("images", 4, 128)
     x = net.add("Conv", x, weight(16, 3, 3, 3), net.weights(16, scale=0.1), strides=[2, 2], pads=[1, 1, 1, 1])
-    x = activation(net.add("Relu", x), 5 / 255, 0)
+    x = activation(net.add("Relu", x), 5, 0)
     x = net.add("Conv", x, weight(24, 16, 3, 3), net.weights(24, scale=0.1), pads=[1, 1, 1, 1])
-    x = activation(net.add("Relu", x), 5 / 255, 0)
-    x = activation(net.add("GlobalAveragePool", x), 2 / 255, 0)
+    x = activation(net.add("Relu", x), 5, 0)
+    x = activation(net.add("GlobalAveragePool", x), 2, 0)
     x = net.add("Flatten", x)
     net.add("Gemm", x, weight(10, 24), net.weights(10, scale=0.1), transB=1, out="features")
-    return net.save(folder / "quantized.onnx", ["N", 3, 32, 32], {"features": ["N", 10]})
+    name = "symmetric.onnx" if symmetric else "quantized.onnx"
+    return net.save(folder / name, ["N", 3, 32, 32], {"features": ["N", 10]})
 
 
 def large_net(folder: Path) -> Path:
@@ -179,8 +184,13 @@ def main() -> None:
     conv = conv_net(folder)
     record(conv)
     record(conv_resized(folder, conv), (48, 40), name="conv_48x40")
-    for make in (operators_net, quantized_net, baked_net):
-        record(make(folder))
+    for path in (
+        operators_net(folder),
+        quantized_net(folder, symmetric=False),
+        quantized_net(folder, symmetric=True),
+        baked_net(folder),
+    ):
+        record(path)
     record(large_net(folder), (384, 512), rows=3)
     refused_nets(folder, conv)
 

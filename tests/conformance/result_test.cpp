@@ -4,6 +4,7 @@
 #include <atomic>
 #include <thread>
 
+#include "caft/core/error.hpp"
 #include "conformance/harness.hpp"
 
 namespace caft::test {
@@ -58,15 +59,32 @@ TEST_P(Conformance, AutomaticPrecisionIsRecordedAndAgrees) {
 
 TEST_P(Conformance, QuantizedNetRunsAsInt8) {
   for (const Precision asked : {Precision::int8, Precision::automatic}) {
-    EngineConfig quantized = config("quantized");
+    EngineConfig quantized = config("symmetric");
     quantized.precision = asked;
     const auto engine = tested().build(quantized);
     EXPECT_EQ(engine->precision(), Precision::int8);
     const auto context = engine->create_context();
-    const Batch result = run(*context, *engine, recorded("quantized", "images"));
-    EXPECT_LT(relative_error(recorded("quantized", "features").values, result.values),
+    const Batch result = run(*context, *engine, recorded("symmetric", "images"));
+    EXPECT_LT(relative_error(recorded("symmetric", "features").values, result.values),
               int8_tolerance);
   }
+}
+
+TEST_P(Conformance, ZeroPointsAreTakenOrRefusedByName) {
+  EngineConfig quantized = config("quantized");
+  quantized.precision = Precision::int8;
+  std::unique_ptr<Engine> engine;
+  try {
+    engine = tested().build(quantized);
+  } catch (const Error& error) {
+    ASSERT_EQ(GetParam(), "tensorrt") << error.what();  // symmetric quantization only
+    EXPECT_NE(std::string(error.what()).find("symmetric quantization"), std::string::npos);
+    return;
+  }
+  const auto context = engine->create_context();
+  const Batch result = run(*context, *engine, recorded("quantized", "images"));
+  EXPECT_LT(relative_error(recorded("quantized", "features").values, result.values),
+            int8_tolerance);
 }
 
 TEST_P(Conformance, EveryBatchSizeEqualsRowByRow) {

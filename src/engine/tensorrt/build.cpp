@@ -145,7 +145,13 @@ std::unique_ptr<nvinfer1::IHostMemory> build(const BuildPlan& plan) {
   std::unique_ptr<nvinfer1::IHostMemory> result(builder->buildSerializedNetwork(*network, *options));
   progress.finish();
   if (progress.stopped()) throw Error(ErrorKind::interrupted, "the build of " + name + " was stopped");
-  if (!result || result->size() == 0) fail(ErrorKind::bad_input, "TensorRT cannot build " + name);
+  if (!result || result->size() == 0) {
+    if (plan.config.image_size) {
+      fail(ErrorKind::usage, "TensorRT cannot build " + name +
+                                 " at this image size; export it at that size, or see");
+    }
+    fail(ErrorKind::bad_input, "TensorRT cannot build " + name);
+  }
   timing.save(*options);
   return result;
 }

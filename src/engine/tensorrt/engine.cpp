@@ -145,7 +145,7 @@ PlanSummary TensorRtEngine::inspect() {
   summary.bytes = std::filesystem::file_size(origin_.file);
   const nlohmann::json manifest = read_manifest(origin_.file);
   if (manifest.is_object()) summary.build_seconds = manifest.value("build_seconds", 0.0);
-  summary.warnings = precision_warnings(summary.layers, origin_.wanted);
+  summary.warnings = precision_warnings(summary.layers, origin_.wanted, outputs_);
   return summary;
 }
 

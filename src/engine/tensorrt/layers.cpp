@@ -107,7 +107,8 @@ Precision widest_precision(const std::vector<PlanLayer>& layers) {
 }
 
 std::vector<std::string> precision_warnings(const std::vector<PlanLayer>& layers,
-                                            Precision wanted) {
+                                            Precision wanted,
+                                            const std::vector<TensorInfo>& outputs) {
   const std::string_view type = wanted == Precision::fp16   ? "half"
                                 : wanted == Precision::int8 ? "int8"
                                 : wanted == Precision::bf16 ? "bf16"
@@ -116,7 +117,10 @@ std::vector<std::string> precision_warnings(const std::vector<PlanLayer>& layers
   std::size_t computing = 0;
   std::vector<std::string> others;
   for (const PlanLayer& layer : layers) {
-    if (layer.precisions.empty() || is_plumbing(layer)) continue;
+    const bool last = std::ranges::any_of(outputs, [&](const TensorInfo& output) {
+      return layer.outputs.starts_with(output.name + " [");
+    });
+    if (layer.precisions.empty() || last || is_plumbing(layer)) continue;
     ++computing;
     if (!has(layer, type)) others.push_back(layer.name);
   }

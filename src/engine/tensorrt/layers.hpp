@@ -17,7 +17,8 @@ std::vector<PlanLayer> read_layers(nvinfer1::ICudaEngine& engine);
 Precision widest_precision(const std::vector<PlanLayer>& layers);
 
 /// What to tell somebody who asked for `wanted`; empty when the layers have it, or when `wanted` is
-/// automatic.
-std::vector<std::string> precision_warnings(const std::vector<PlanLayer>& layers, Precision wanted);
+/// automatic. A layer that gives one of `outputs`, the plan's own, may give any type.
+std::vector<std::string> precision_warnings(const std::vector<PlanLayer>& layers, Precision wanted,
+                                            const std::vector<TensorInfo>& outputs);
 
 }  // namespace caft::tensorrt
