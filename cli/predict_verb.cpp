@@ -7,6 +7,7 @@
 #include "caft/model/predictor.hpp"
 #include "options.hpp"
 #include "output.hpp"
+#include "plan_options.hpp"
 #include "verbs.hpp"
 
 namespace caft::cli {
@@ -20,6 +21,7 @@ struct PredictVerb {
   double max_bad = 0.01;
   EngineOptions engine;
   DecodeFlag decode;
+  ForeignPlanFlags plan;
 };
 
 nlohmann::json prediction_json(const std::string& path, const Prediction& prediction,
@@ -91,6 +93,7 @@ void run_predict(const PredictVerb& verb, const Session& session) {
     options.precision = precision_from_string(verb.engine.precision);
   }
   options.extract.decode = verb.decode.resolve();
+  verb.plan.apply(options.plan);
   const Predictor predictor(std::move(loaded), options);
   ConsoleProgress progress;
   std::atomic<std::size_t> done{0};
@@ -141,6 +144,7 @@ void add_predict(CLI::App& app, Session& session) {
   sub->add_flag("--jsonl", verb->jsonl, "Print one JSON document a line")->excludes(csv);
   sub->add_option("--card", verb->card, "The backbone's card.json, if it was moved");
   verb->engine.add_to(*sub);
+  verb->plan.add_to(*sub);
   verb->decode.add_to(*sub);
   sub->callback(
       [&session, verb] { session.action = [&session, verb] { run_predict(*verb, session); }; });

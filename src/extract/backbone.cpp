@@ -10,6 +10,7 @@
 #include "caft/core/safetensors.hpp"
 #include "caft/engine/plan.hpp"
 #include "core/log.hpp"
+#include "extract/normalizing_engine.hpp"
 
 namespace caft {
 namespace {
@@ -168,11 +169,11 @@ Backbone open_backbone(const std::string& name_or_card, const BackboneOptions& o
   config.latency = options.latency;
   config.device_index = options.device;
   config.plan = options.plan;
-  backbone.engine = maker.build(config);
+  backbone.engine = normalizing(maker.build(config), spec);
   backbone.golden_cosine = check_engine(backbone, *backbone.engine);
   for (const int device : options.more_devices) {
     config.device_index = device;
-    backbone.replicas.push_back(maker.build(config));
+    backbone.replicas.push_back(normalizing(maker.build(config), spec));
     if (backbone.replicas.back()->device() == backbone.engine->device())
       throw Error(ErrorKind::usage, fmt::format("{} does not run on several devices", maker.name()),
                   "use --backend tensorrt, or leave --devices out");

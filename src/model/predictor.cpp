@@ -33,6 +33,7 @@ Backbone open_model_backbone(const Model& model, const PredictorOptions& options
   open.exif_orientation = spec.exif_orientation;
   open.threads = options.threads;
   open.batch = options.batch;
+  open.plan = options.plan;
   std::string card = options.card;
   if (card.empty()) {
     card = std::filesystem::exists(model.backbone.card) ? model.backbone.card.string()

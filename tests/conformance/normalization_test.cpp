@@ -4,6 +4,7 @@
 
 #include "conformance/harness.hpp"
 #include "engine/expect_error.hpp"
+#include "extract/normalizing_engine.hpp"
 
 namespace caft::test {
 namespace {
@@ -61,6 +62,22 @@ TEST_P(Conformance, NormalizesBytesInsideTheEngine) {
   for (std::size_t i = 0; i < pixels.size(); i += 3) std::swap(pixels[i], pixels[i + 2]);
   EXPECT_GT(relative_error(expected.values, run_pixels(*context, pixels)), 1e-2)
       << "swapped colour channels went unnoticed";
+}
+
+TEST_P(Conformance, NormalizesOutsideWhereTheEngineDoesNot) {
+  Preprocessing spec;
+  spec.height = spec.width = side;
+  const auto inner = std::shared_ptr<Engine>(build("conv"));
+  const auto plain_context = inner->create_context();
+  const std::shared_ptr<Engine> engine = normalizing(inner, spec);
+  EXPECT_EQ(engine->inputs()[0].dtype, DType::u8);
+  const auto context = engine->create_context();
+  const std::vector<std::uint8_t> pixels = random_pixels();
+  const Batch expected = run(*plain_context, *inner, normalized(pixels));
+  EXPECT_LT(relative_error(expected.values, run_pixels(*context, pixels)), 1e-4);
+  EXPECT_EQ(normalizing(engine, spec), engine) << "an engine that takes pixels is left as it is";
+  spec.height = 40;
+  expect_error(ErrorKind::mismatch, "[?, 3, 40, 32]", [&] { (void)normalizing(inner, spec); });
 }
 
 TEST_P(Conformance, NormalizationGoesWithAnotherImageSize) {

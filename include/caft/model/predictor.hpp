@@ -32,6 +32,7 @@ struct PredictorOptions {
   int threads = 0;
   int batch = 0;  ///< images a request; 0: 16 on a CPU, 256 on a GPU
   int top = 5;  ///< classes reported
+  PlanOptions plan;  ///< for engines compiled ahead of time (TensorRT)
   ExtractOptions extract;
 };
 
