@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
+#include "caft/report/report_data.hpp"
 #include "core/log.hpp"
 
 namespace caft::cli {
@@ -63,20 +65,9 @@ void warn_of_bad_files(const CachedDataset& cached) {
 }
 
 nlohmann::json metrics_json(const Metrics& metrics, const std::vector<std::string>& classes) {
-  nlohmann::json per_class = nlohmann::json::array();
-  for (std::size_t c = 0; c < metrics.per_class.size(); ++c) {
-    const ClassMetrics& m = metrics.per_class[c];
-    per_class.push_back({{"class", classes[c]},
-                         {"precision", m.precision},
-                         {"recall", m.recall},
-                         {"f1", m.f1},
-                         {"support", m.support}});
-  }
-  nlohmann::json json = {
-      {"n", metrics.n},       {"loss", metrics.loss},         {"accuracy", metrics.accuracy},
-      {"top5", metrics.top5}, {"macro_f1", metrics.macro_f1}, {"ece", metrics.ece},
-      {"classes", classes},   {"per_class", per_class},       {"confusion", metrics.confusion}};
-  if (metrics.roc_auc) json["roc_auc"] = *metrics.roc_auc;
+  nlohmann::json json = metrics_section(metrics, classes);
+  json["per_class"] = std::exchange(json["classes"], classes);
+  json.emplace("confusion", metrics.confusion);  // empty where there is none
   return json;
 }
 

@@ -33,18 +33,6 @@ TrainDevice device_of(const std::string& name) {
   return name == "cpu" ? TrainDevice::cpu : TrainDevice::automatic;
 }
 
-std::string name_of(Optimizer optimizer) {
-  switch (optimizer) {
-    case Optimizer::lbfgs:
-      return "lbfgs";
-    case Optimizer::adamw:
-      return "adamw";
-    case Optimizer::sgd:
-      break;
-  }
-  return "sgd";
-}
-
 nlohmann::json training_json(const TrainConfig& config, const TrainOutcome& outcome) {
   nlohmann::json history = nlohmann::json::array();
   for (const EpochRecord& record : outcome.history) {
@@ -55,7 +43,7 @@ nlohmann::json training_json(const TrainConfig& config, const TrainOutcome& outc
                        {"learning_rate", record.learning_rate}});
   }
   return {{"head", config.head},
-          {"optimizer", name_of(config.optimizer)},
+          {"optimizer", to_string(config.optimizer)},
           {"seed", config.seed},
           {"epochs", outcome.history.size()},
           {"seconds", outcome.seconds},

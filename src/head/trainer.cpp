@@ -6,6 +6,18 @@
 
 namespace caft {
 
+std::string_view to_string(Optimizer optimizer) {
+  switch (optimizer) {
+    case Optimizer::lbfgs:
+      return "lbfgs";
+    case Optimizer::adamw:
+      return "adamw";
+    case Optimizer::sgd:
+      break;
+  }
+  return "sgd";
+}
+
 std::unique_ptr<HeadTrainer> make_trainer(const std::string& head) {
   if (head == "linear" || head == "mlp") return std::make_unique<fused::FusedTrainer>();
   if (head == "vgg") {

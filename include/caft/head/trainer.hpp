@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -31,6 +32,7 @@ struct TrainingData {
 };
 
 enum class Optimizer : std::uint8_t { lbfgs, adamw, sgd };
+std::string_view to_string(Optimizer optimizer);
 enum class Schedule : std::uint8_t { constant, cosine };
 
 /// Where a head trains. `automatic`: on the GPU where there is one and the trainer can use it
@@ -79,8 +81,8 @@ struct TrainOutcome {
   double epoch_ms = 0;     ///< median
   double temperature = 1;  ///< fitted on validation (or out-of-fold) logits
   /// Logits of the samples that choices were made on: `val`. Without `val`, for lbfgs: every
-  /// training sample by the fold that did not see it, or, where that costs too much, one held-out
-  /// fifth; for adamw and sgd: the tenth of the training samples that was held out. [scored.size(),
+  /// training sample by the fold that did not see it, or, where that costs too much, a held-out
+  /// fifth or less; for adamw and sgd: the tenth of the training samples that was held out. [scored.size(),
   /// classes].
   std::vector<std::uint32_t> scored;
   std::vector<float> scored_logits;
@@ -94,7 +96,7 @@ struct TrainOutcome {
 /// and however often it was interrupted and resumed; a CPU with other vector instructions rounds
 /// otherwise. Its L-BFGS chooses lambda on `val`; without it by stratified cross-validation inside
 /// `train`; where a pass over all folds would exceed 40 GFLOP or 512 MB, on a held-out fifth of
-/// `train`. The head is then fitted to all of `train`. Its AdamW and SGD hold out a stratified
+/// `train`, or less where its logits would exceed 64 MB. The head is then fitted to all of `train`. Its AdamW and SGD hold out a stratified
 /// tenth of `train` when there is no `val` (from twenty samples on), for the validation loss, early
 /// stopping and the temperature.
 ///

@@ -21,8 +21,7 @@ struct TrainingState {
       best_weight;  ///< of each layer; empty unless patience asks for it
 };
 
-/// What must be the same for a run to be continued: the configuration's fields that shape the
-/// result, and hashes of the data.
+/// What must be the same for a run to be continued: caft::run_identity and what these heads heed.
 nlohmann::json run_identity(const TrainingData& data, const TrainConfig& config);
 
 /// Publishes the checkpoint atomically, as safetensors.

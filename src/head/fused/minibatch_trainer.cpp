@@ -151,7 +151,7 @@ class Run {
     std::ranges::nth_element(times, middle);
     result.epoch_ms = *middle;
     result.details = network_->details();
-    result.details["optimizer"] = config_.optimizer == Optimizer::adamw ? "adamw" : "sgd";
+    result.details["optimizer"] = to_string(config_.optimizer);
     result.details["trained_on"] = parts_.train.size();
     result.details["best_epoch"] = state_.best_epoch;
     if (resumed_at_) result.details["resumed_after_epoch"] = *resumed_at_;

@@ -1,12 +1,10 @@
 #include "head/torch/checkpoint.hpp"
 
-#include <algorithm>
-#include <cstring>
 #include <span>
 
 #include "caft/core/error.hpp"
-#include "caft/core/hash.hpp"
 #include "caft/core/safetensors.hpp"
+#include "head/run_record.hpp"
 #include "head/torch/describe.hpp"
 
 namespace caft {
@@ -54,63 +52,20 @@ std::span<std::byte> bytes_of(const torch::Tensor& tensor) {
   return {static_cast<std::byte*>(tensor.data_ptr()), tensor.nbytes()};
 }
 
-template <typename T>
-std::string hash_of(std::span<const T> values) {
-  return to_hex(xxh3_128(std::as_bytes(values)));
-}
-
-/// Hash of 64 rows, spread evenly: enough to tell other features of the same shape apart.
-std::string probe(const FeatureView& features) {
-  const std::size_t row_bytes = features.dim * size_of(features.dtype);
-  const std::size_t count = std::min<std::size_t>(features.rows, 64);
-  std::vector<std::byte> sample(count * row_bytes);
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t row = i * features.rows / count;
-    std::memcpy(sample.data() + i * row_bytes,
-                static_cast<const std::byte*>(features.data) + row * row_bytes, row_bytes);
-  }
-  return to_hex(xxh3_128(sample));
-}
-
 nlohmann::json to_json(const RunState& state) {
-  nlohmann::json history = nlohmann::json::array();
-  for (const EpochRecord& record : state.history) {
-    history.push_back({record.train_loss, record.val_loss, record.val_accuracy,
-                       record.learning_rate, record.milliseconds});
-  }
   return {{"optimizer_steps", state.optimizer_steps},
           {"best_epoch", state.best_epoch},
           {"best_loss", state.best_loss},
-          {"history", history}};
+          {"history", history_to_json(state.history)}};
 }
 
-RunState state_from_json(const nlohmann::json& json) {
+RunState state_from_json(const nlohmann::json& json, const std::string& file) {
   RunState state;
   json.at("optimizer_steps").get_to(state.optimizer_steps);
   json.at("best_epoch").get_to(state.best_epoch);
   json.at("best_loss").get_to(state.best_loss);
-  for (const nlohmann::json& row : json.at("history")) {
-    const auto values = row.get<std::array<double, 5>>();
-    state.history.push_back({static_cast<int>(state.history.size()) + 1, values[0], values[1],
-                             values[2], values[3], values[4]});
-  }
+  state.history = history_from_json(json.at("history"), file);
   return state;
-}
-
-void require_same_run(const nlohmann::json& found, const nlohmann::json& wanted,
-                      const std::string& file) {
-  std::string differences;
-  for (const auto& [key, value] : wanted.items()) {
-    const nlohmann::json other =
-        found.is_object() ? found.value(key, nlohmann::json()) : nlohmann::json();
-    if (other == value) continue;
-    differences += (differences.empty() ? "" : ", ") + key + " (" + other.dump() + ", now " +
-                   value.dump() + ")";
-  }
-  if (differences.empty()) return;
-  throw Error(ErrorKind::mismatch,
-              file + " is the checkpoint of another run; it differs in " + differences,
-              "train with the same options and data, or without resume");
 }
 
 void require_same_tensors(const SafeTensorsFile& file, const std::vector<SafeTensorSpec>& specs) {
@@ -133,31 +88,10 @@ void require_same_tensors(const SafeTensorsFile& file, const std::vector<SafeTen
 
 nlohmann::json run_signature(const TrainingData& data, const TrainConfig& config,
                              const std::string& kind) {
-  nlohmann::json signature = {
-      {"kind", kind},
-      {"optimizer", config.optimizer == Optimizer::adamw ? "adamw" : "sgd"},
-      {"schedule", config.schedule == Schedule::cosine ? "cosine" : "constant"},
-      {"batch", config.batch},
-      {"learning_rate", config.learning_rate},
-      {"momentum", config.momentum},
-      {"weight_decay", config.weight_decay},
-      {"balanced", config.balanced},
-      {"label_smoothing", config.label_smoothing},
-      {"dropout", config.dropout},
-      {"seed", config.seed},
-      {"early_stopping", config.patience > 0},
-      {"classes", data.classes},
-      {"feature_dim", data.features.dim},
-      {"feature_dtype", std::string(to_string(data.features.dtype))},
-      {"features", probe(data.features)},
-      {"rows", hash_of(data.row_of)},
-      {"labels", hash_of(data.labels)},
-      {"multi_hot", hash_of(data.multi_hot)},
-      {"train", hash_of(data.train)},
-      {"val", hash_of(data.val)},
-  };
-  // A run at a constant rate may be prolonged; a cosine ends where it was meant to.
-  if (config.schedule == Schedule::cosine) signature["epochs"] = config.epochs;
+  nlohmann::json signature = run_identity(data, config);
+  signature["kind"] = kind;
+  signature["dropout"] = config.dropout;
+  signature["early_stopping"] = config.patience > 0;
   return signature;
 }
 
@@ -185,7 +119,7 @@ RunState load_checkpoint(const std::filesystem::path& file, const nlohmann::json
   RunState state;
   try {
     require_same_run(nlohmann::json::parse(field("signature")), signature, file.string());
-    state = state_from_json(nlohmann::json::parse(field("state")));
+    state = state_from_json(nlohmann::json::parse(field("state")), file.string());
   } catch (const nlohmann::json::exception& error) {
     throw Error(ErrorKind::bad_input,
                 file.string() + ": malformed checkpoint (" + error.what() + ")");

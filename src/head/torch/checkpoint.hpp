@@ -23,8 +23,8 @@ struct RunState {
   std::vector<EpochRecord> history;  ///< one record an epoch that is done
 };
 
-/// What a run is: a checkpoint is resumed only by a run with the same. Covers the options that
-/// shape the weights, the samples and their targets, and 64 rows of the features.
+/// What a run is: a checkpoint is resumed only by a run with the same. run_identity and what these
+/// heads heed.
 nlohmann::json run_signature(const TrainingData& data, const TrainConfig& config,
                              const std::string& kind);
 
