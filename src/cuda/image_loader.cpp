@@ -138,6 +138,12 @@ class Loader final : public ImageLoader {
     wait();
   }
 
+  void resize_again() override {
+    set_device(options_.device);
+    run_kernels(0);
+    wait();
+  }
+
   void download(std::size_t index, std::span<std::uint8_t> pixels) const override {
     set_device(options_.device);
     if (pixels.size() != image_bytes_) throw Error(ErrorKind::usage, "a slot has another size");
@@ -214,13 +220,9 @@ class Loader final : public ImageLoader {
     wait();  // for the step before, whose memory this one uses
     arena_.reserve(bytes, options_.pixel_memory);
     for (JpegToDecode& jpeg : jpegs_) {
-      const image::JpegInfo& info = jpeg.jpeg;
-      jpeg.planes[0] = make_plane(info.width, info.height);
-      if (info.sampling != image::ChromaSampling::grey)
-        jpeg.planes[1] = jpeg.planes[2] = make_plane(info.chroma_width(), info.chroma_height());
-      for (Plane& plane : jpeg.planes) {
-        if (plane.pitch > 0) plane.data = arena_.take(bytes_of(plane));
-      }
+      jpeg.planes[0] = make_plane(jpeg.jpeg.width, jpeg.jpeg.height);
+      jpeg.planes[1] = jpeg.planes[2] = make_color_plane(jpeg.jpeg);
+      for (Plane& plane : jpeg.planes) plane.data = arena_.take(bytes_of(plane));
     }
     decoder_.decode(jpegs_, stream_.get());
     plan_.clear();

@@ -68,6 +68,9 @@ class ImageLoader {
   /// kernel cannot take.
   virtual void resize(std::span<const Image> images) = 0;
 
+  /// Does the last `resize` again with the pixels that are on the GPU already, for measurements.
+  virtual void resize_again() = 0;
+
   /// Decodes `items` without resizing them, for measurements; returns as `load` does.
   virtual std::vector<std::size_t> decode_only(std::span<const Item> items) = 0;
 

@@ -34,7 +34,7 @@ class MemoryBudget {
   std::atomic<std::size_t> used_{0};
 };
 
-/// A JPEG and where its planes go: luma, and two colour planes unless it is grey.
+/// A JPEG and where its planes go: luma and two colour planes.
 struct JpegToDecode {
   std::span<const std::byte> file;
   image::JpegInfo jpeg;

@@ -18,6 +18,13 @@ inline Plane make_plane(int width, int height) {
           .height = height};
 }
 
+/// A plane for Cb or Cr. Grey images have them too, unread: what a decoder writes there for them is
+/// not said anywhere.
+inline Plane make_color_plane(const image::JpegInfo& jpeg) {
+  if (jpeg.sampling == image::ChromaSampling::grey) return make_plane(jpeg.width, jpeg.height);
+  return make_plane(jpeg.chroma_width(), jpeg.chroma_height());
+}
+
 inline std::size_t bytes_of(const Plane& plane) {
   return align(
       static_cast<std::size_t>(plane.pitch) * align(static_cast<std::size_t>(plane.height), 16),

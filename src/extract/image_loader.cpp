@@ -7,10 +7,8 @@
 namespace caft::cuda {
 
 std::size_t decoding_bytes(const image::JpegInfo& jpeg) {
-  std::size_t bytes = bytes_of(make_plane(jpeg.width, jpeg.height));
-  if (jpeg.sampling != image::ChromaSampling::grey)
-    bytes += 2 * bytes_of(make_plane(jpeg.chroma_width(), jpeg.chroma_height()));
-  return bytes + rgb_bytes(jpeg.width, jpeg.height);
+  return bytes_of(make_plane(jpeg.width, jpeg.height)) + 2 * bytes_of(make_color_plane(jpeg)) +
+         rgb_bytes(jpeg.width, jpeg.height);
 }
 
 std::unique_ptr<ImageLoader> open_image_loader(const ImageLoaderOptions& options) {
