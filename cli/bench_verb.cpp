@@ -71,7 +71,7 @@ void print_sweep(const std::vector<PlanMeasurement>& lines) {
 
 void run_bench(const BenchVerb& verb, const Session& session) {
   BackboneOptions options = verb.backbone.resolve();
-  verb.plan.apply(options.plan);
+  verb.plan.apply(options);
   verb.foreign.apply(options.plan);
   const Backbone backbone = open_backbone(verb.backbone.name, options);
   const EngineMeasurement engine = measure_engine(backbone, verb.seconds);

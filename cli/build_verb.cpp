@@ -43,7 +43,7 @@ class InterruptStopsBuild {
 
 void run_build(const BuildVerb& verb, const Session& session) {
   BackboneOptions options = verb.backbone.resolve();
-  verb.plan.apply(options.plan);
+  verb.plan.apply(options);
   ConsoleProgress progress;
   options.plan.progress = &progress;
   options.plan.cancelled = [] { return interrupted != 0; };

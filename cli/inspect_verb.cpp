@@ -26,7 +26,7 @@ std::shared_ptr<Engine> open_engine(const InspectVerb& verb) {
   const std::string& name = verb.backbone.name;
   BackboneOptions options = verb.backbone.resolve();
   if (!std::filesystem::is_regular_file(name) || name.ends_with(".json")) {
-    verb.plan.apply(options.plan);
+    verb.plan.apply(options);
     return open_backbone(name, options).engine;
   }
   EngineConfig config;

@@ -70,10 +70,18 @@ void PlanFlags::add_to(CLI::App& app) {
                "Keep no weights in the plan: they are read from the ONNX file at load");
   app.add_option("--dla-core", dla_core, "Run on this DLA core, the rest on the GPU")
       ->check(CLI::Range(0, 15));
+  app.add_option("--calibration", calibration,
+                 "int8 of a float ONNX file: images to find its ranges with (TensorRT 10)");
+  app.add_option("--calib-batch", calibration_batch, "Images a calibration batch")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  app.add_option("--calib-images", calibration_images, "Most images used for calibration")
+      ->capture_default_str();
   app.add_flag("--rebuild", rebuild, "Build even when a plan that fits is there");
 }
 
-void PlanFlags::apply(PlanOptions& options) const {
+void PlanFlags::apply(BackboneOptions& backbone) const {
+  PlanOptions& options = backbone.plan;
   for (const std::string& profile : profiles) {
     options.more_profiles.push_back(parse_profile(profile));
   }
@@ -87,6 +95,12 @@ void PlanFlags::apply(PlanOptions& options) const {
   options.strip_weights = strip_weights;
   options.dla_core = dla_core;
   options.rebuild = rebuild;
+  if (calibration.empty()) return;
+  for (const Sample& sample : open_images(calibration).samples) {
+    if (backbone.calibration.size() == calibration_images) break;
+    backbone.calibration.push_back(sample.source);
+  }
+  backbone.calibration_batch = calibration_batch;
 }
 
 }  // namespace caft::cli

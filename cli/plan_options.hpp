@@ -2,10 +2,11 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <string>
 #include <vector>
 
-#include "caft/engine/engine.hpp"
+#include "caft/extract/backbone.hpp"
 
 namespace caft::cli {
 
@@ -25,9 +26,13 @@ struct PlanFlags {
   bool strip_weights = false, rebuild = false;
   std::size_t workspace_mib = 0, tactic_shared_memory_kib = 0;
   int optimization_level = 3, dla_core = -1;
+  std::vector<std::filesystem::path> calibration;
+  int calibration_batch = 32;
+  std::size_t calibration_images = 512;
   void add_to(CLI::App& app);
-  /// Throws Error(usage) on a profile that is not MIN:OPT:MAX.
-  void apply(PlanOptions& options) const;
+  /// Throws Error(usage) on a profile that is not MIN:OPT:MAX, and what opening the calibration
+  /// images throws.
+  void apply(BackboneOptions& options) const;
 };
 
 /// "MIN:OPT:MAX" or "N". Throws Error(usage).

@@ -48,7 +48,7 @@ std::string profile_page(const std::string& title, const std::vector<LayerTime>&
 
 void run_profile(const ProfileVerb& verb, const Session& session) {
   BackboneOptions options = verb.backbone.resolve();
-  verb.plan.apply(options.plan);
+  verb.plan.apply(options);
   verb.foreign.apply(options.plan);
   const Backbone backbone = open_backbone(verb.backbone.name, options);
   PlanEngine* plan = backbone.engine->plan();

@@ -10,6 +10,7 @@
 #include "caft/core/safetensors.hpp"
 #include "caft/engine/plan.hpp"
 #include "core/log.hpp"
+#include "extract/calibration.hpp"
 #include "extract/normalizing_engine.hpp"
 
 namespace caft {
@@ -169,6 +170,10 @@ Backbone open_backbone(const std::string& name_or_card, const BackboneOptions& o
   config.latency = options.latency;
   config.device_index = options.device;
   config.plan = options.plan;
+  if (!options.calibration.empty()) {
+    config.plan.calibration =
+        calibration_over(options.calibration, spec, options.calibration_batch);
+  }
   backbone.engine = normalizing(maker.build(config), spec);
   backbone.golden_cosine = check_engine(backbone, *backbone.engine);
   for (const int device : options.more_devices) {

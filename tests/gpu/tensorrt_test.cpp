@@ -7,6 +7,7 @@
 #include <array>
 #include <fstream>
 #include <numeric>
+#include <random>
 
 #include "caft/core/error.hpp"
 #include "caft/core/file.hpp"
@@ -229,6 +230,45 @@ TEST_F(TensorRt, OptionsReachTheBuilder) {
   options.plan.plugins.clear();
   options.plan.optimization_level = 6;
   expect_error(ErrorKind::usage, "0 to 5", [&] { (void)build(options); });
+}
+
+TEST_F(TensorRt, CalibratesWhatHasNoScales) {
+  EngineConfig calibrated = config();
+  calibrated.normalization = InputNormalization{{0.485F, 0.456F, 0.406F}, {0.229F, 0.224F, 0.225F}};
+  const auto exact = build(calibrated);
+  std::mt19937 random(3);
+  int batches = 0;
+  calibrated.precision = Precision::int8;
+  calibrated.plan.calibration = Calibration{.next =
+                                                [&](std::span<std::uint8_t> pixels) {
+                                                  for (std::uint8_t& p : pixels) p = random() >> 24;
+                                                  return ++batches <= 8;
+                                                },
+                                            .batch = 4,
+                                            .id = "noise"};
+  const auto engine = build(calibrated);
+  EXPECT_EQ(batches, 9) << "every batch, and the end";
+  EXPECT_EQ(engine->precision(), Precision::int8);
+  std::vector<std::uint8_t> pixels(9 * 32 * 32 * 3);
+  for (std::uint8_t& p : pixels) p = random() >> 24;
+  std::vector<float> rounded(90), right(90), unused(90);
+  const TensorView input{"images", pixels.data(), DType::u8, {9, 32, 32, 3}, {}, {}, nullptr};
+  const auto features = [&](Engine& of, std::vector<float>& to) {
+    const std::vector<TensorView> outputs{
+        {"features", to.data(), DType::f32, {9, 10}, {}, {}, nullptr},
+        {"probabilities", unused.data(), DType::f32, {9, 10}, {}, {}, nullptr}};
+    of.create_context()->infer({&input, 1}, outputs);
+  };
+  features(*exact, right);
+  features(*engine, rounded);
+  EXPECT_LT(relative_error(right, rounded), 0.1);
+
+  batches = 100;  // no image is left: the kept ranges must do
+  calibrated.plan.rebuild = true;
+  features(*build(calibrated), rounded);
+  EXPECT_LT(relative_error(right, rounded), 0.1);
+  calibrated.onnx = net("symmetric");
+  expect_error(ErrorKind::usage, "symmetric.onnx has its scales", [&] { (void)build(calibrated); });
 }
 
 TEST_F(TensorRt, VersionCompatiblePlansRunWhereTheLeanRuntimeIs) {

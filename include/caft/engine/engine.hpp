@@ -61,6 +61,16 @@ struct BatchRange {
 class ProgressSink;
 class PlanEngine;
 
+/// Images to calibrate INT8 with (TensorRT 10's entropy calibrator, for a float ONNX file).
+struct Calibration {
+  /// Fills `pixels`, u8 [batch, height, width, 3] as the engine takes them, and returns true; false
+  /// when there are no more whole batches.
+  std::function<bool(std::span<std::uint8_t> pixels)> next;
+  int batch = 32;
+  /// What the images are, for the plan's key and the calibration cache's name: a hash of them.
+  std::string id;
+};
+
 /// What only engines that are compiled ahead of time for one device (TensorRT) look at.
 struct PlanOptions {
   bool tf32 = true;                       ///< fp32: allow TensorFloat-32 in matrix products
@@ -73,6 +83,7 @@ struct PlanOptions {
   bool strip_weights = false;        ///< the plan holds no weights: they come from the ONNX file
   int dla_core = -1;                 ///< run on this DLA core, what it cannot run on the GPU
   std::vector<std::filesystem::path> plugins;  ///< shared libraries with custom operators
+  std::optional<Calibration> calibration;      ///< int8 from a float ONNX file
   std::filesystem::path store;  ///< where plans are kept; empty: CAFT_HOME/engines
   bool rebuild = false;         ///< build even where the store has a plan that fits
   /// A plan from elsewhere (trtexec's, say) to run as it is. A plan can hold code: name only one

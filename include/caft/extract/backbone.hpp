@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "caft/data/dataset.hpp"
 #include "caft/engine/engine.hpp"
 #include "caft/zoo/card.hpp"
 
@@ -22,6 +23,8 @@ struct BackboneOptions {
   int device = 0;                 ///< which GPU
   std::vector<int> more_devices;  ///< further GPUs, each with an engine of its own
   PlanOptions plan;               ///< for engines compiled ahead of time (TensorRT)
+  std::vector<ImageSource> calibration;  ///< int8 of a float ONNX file: real images for its ranges
+  int calibration_batch = 32;
 };
 
 /// A frozen feature extractor, ready to run. Thread-safe as its engine is.

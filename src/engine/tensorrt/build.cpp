@@ -9,6 +9,7 @@
 #include "caft/core/error.hpp"
 #include "engine/input_shape.hpp"
 #include "engine/precision.hpp"
+#include "engine/tensorrt/calibrator.hpp"
 #include "engine/tensorrt/logger.hpp"
 #include "engine/tensorrt/parser_errors.hpp"
 #include "engine/tensorrt/progress_monitor.hpp"
@@ -101,14 +102,32 @@ void set_options(nvinfer1::IBuilder& builder, nvinfer1::IBuilderConfig& options,
   set_dla(builder, options, wanted.dla_core);
 }
 
+/// Whether ranges are to be found by calibration. Throws Error(usage) where they cannot be.
+bool wants_calibration(const EngineConfig& config, bool quantized) {
+  if (!config.plan.calibration) return false;
+  if (config.precision != Precision::int8 || quantized) {
+    throw Error(ErrorKind::usage, "calibration images are for --precision int8 and a float ONNX file",
+                quantized ? config.onnx.string() + " has its scales in it" : "");
+  }
+  if (!has_calibrators()) {
+    throw Error(ErrorKind::usage, "TensorRT " + library_version() + " has no calibrators",
+                "quantize the ONNX file (Q/DQ nodes) instead");
+  }
+  if (!config.normalization) {
+    throw Error(ErrorKind::usage, "calibration needs an engine that takes pixels");
+  }
+  return true;
+}
+
 }  // namespace
 
 BuildPlan prepare(const EngineConfig& config) {
   const OnnxModel model = OnnxModel::load(config.onnx);
   BuildPlan plan{.config = config};
-  plan.config.precision = choose(config, model.is_quantized());
+  plan.calibrated = wants_calibration(config, model.is_quantized());
+  if (!plan.calibrated) plan.config.precision = choose(config, model.is_quantized());
   const bool quantized = plan.config.precision == Precision::int8;
-  if (quantized) plan.typing = quantized_typing();
+  if (plan.calibrated || quantized) plan.typing = quantized_typing();
   for (const OnnxValue& input : model.inputs()) (void)input_shape(input, config);  // it checks
   if (config.normalization) check_normalizable(model.inputs(), config);
   plan.onnx = rewrite_graph(
@@ -138,6 +157,8 @@ std::unique_ptr<nvinfer1::IHostMemory> build(const BuildPlan& plan) {
   set_options(*builder, *options, plan);
   set_profiles(*builder, *options, *network, plan);
 
+  const auto calibrator = plan.calibrated ? make_calibrator(*builder, *network, *options, plan)
+                                          : std::shared_ptr<void>();
   TimingCache timing(plan.config.plan.store, *options);
   BuildProgress progress(plan.config.plan, plan.config.onnx.stem().string());
   options->setProgressMonitor(&progress);

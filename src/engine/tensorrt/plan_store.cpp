@@ -45,6 +45,7 @@ nlohmann::json key_of(const BuildPlan& plan, const Gpu& gpu) {
           {"hardware_compatible", options.hardware_compatible},
           {"strip_weights", options.strip_weights},
           {"dla_core", options.dla_core},
+          {"calibration", plan.calibrated ? options.calibration->id : ""},
           {"plugins", plugins},
           {"tensorrt", library_version()},
           {"gpu", gpu.name},
