@@ -2,7 +2,7 @@
 BUILD ?= build/release
 JOBS ?= $(shell nproc)
 
-.PHONY: help demo test test-gpu gpu-build parity bench build format lint check-format clean install
+.PHONY: help demo test test-gpu gpu-build check-torch parity bench build format lint check-format clean install
 
 help:
 	@echo "make demo    set up, build, and train a classifier on real photographs"
@@ -36,6 +36,11 @@ gpu-build:
 	scripts/setup.sh test
 	scripts/gpu_sdk.sh build/gpu-sdk
 	scripts/gpu_build.sh build/gpu-sdk
+
+# The LibTorch library against PyPI's torch: downloads 540 MB, so it is not part of `make test`.
+check-torch:
+	scripts/setup.sh test
+	scripts/check_pypi_torch.sh
 
 build:
 	cmake --preset release --log-level=WARNING
