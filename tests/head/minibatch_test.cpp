@@ -5,6 +5,8 @@
 #include <set>
 
 #include "blobs.hpp"
+#include "caft/core/error.hpp"
+#include "caft/core/gpu.hpp"
 #include "head/fused/problem.hpp"
 #include "head/fused/random.hpp"
 
@@ -135,6 +137,29 @@ TEST(Minibatch, TrainsMultiLabelHeads) {
   const auto judged = fused::score(blobs.data(), blobs.val, outcome.scored_logits);
   EXPECT_NEAR(judged.loss, outcome.history.back().val_loss, 1e-9);
   EXPECT_GT(judged.accuracy, 0.5);  // all four labels right; chance is below 0.2
+}
+
+TEST(TrainDevice, CudaIsRefusedWhereItCannotBe) {
+  const test::Blobs blobs({.samples = 60, .dim = 5, .classes = 2});
+  const auto refused = [&](const TrainConfig& config) {
+    try {
+      (void)fit(blobs, config);
+    } catch (const Error& error) {
+      return error.kind();
+    }
+    return ErrorKind::interrupted;  // none of those expected
+  };
+  TrainConfig config = config_of("linear", Optimizer::lbfgs);
+  config.device = TrainDevice::cuda;
+  EXPECT_EQ(refused(config), ErrorKind::usage);
+  config.device = TrainDevice::automatic;
+  EXPECT_EQ(fit(blobs, config).details["device"], "cpu");
+  if (!gpu_list().gpus.empty()) return;  // tests/gpu has the rest
+  config = config_of("mlp", Optimizer::adamw);
+  config.device = TrainDevice::cuda;
+  EXPECT_EQ(refused(config), ErrorKind::unavailable);
+  config.device = TrainDevice::automatic;
+  EXPECT_EQ(fit(blobs, config).details["device"], "cpu");
 }
 
 TEST(Shuffle, IsAFairPermutationFixedForAllPlatforms) {

@@ -42,11 +42,23 @@ __device__ inline TwoHalves two_halves(float value) {
   return {high, __float2half_rn(value - __half2float(high))};
 }
 
+/// A sample's class and its weight, so that they can be read before they are needed.
+struct Truth {
+  std::uint32_t label = 0;
+  float weight = 1;
+};
+__device__ inline Truth truth_of(const LossTables& tables, std::uint32_t sample) {
+  if (tables.labels == nullptr) return {};
+  const auto label = static_cast<std::uint32_t>(tables.labels[sample]);
+  return {label, tables.weight[label]};
+}
+
 /// Loss of one row by a block, and its gradient by the logits times tables.delta_scale, zeros from
 /// `classes` to `padded`. fused::Loss has the formulas. z [classes]; low may be null.
 template <int kThreads>
 __device__ void loss_row(const LossTables& tables, const float* z, std::uint32_t sample,
-                         std::uint32_t padded, __half* high, __half* low, double* row_loss) {
+                         const Truth& truth, std::uint32_t padded, __half* high, __half* low,
+                         double* row_loss) {
   const std::uint32_t classes = tables.classes;
   const auto write = [&](std::uint32_t c, float delta) {
     const TwoHalves halves = two_halves(delta * tables.delta_scale);
@@ -54,13 +66,13 @@ __device__ void loss_row(const LossTables& tables, const float* z, std::uint32_t
     if (low != nullptr) low[c] = halves.low;
   };
   if (tables.labels == nullptr) {
-    const std::uint8_t* truth = tables.multi_hot + static_cast<std::size_t>(sample) * classes;
+    const std::uint8_t* hot = tables.multi_hot + static_cast<std::size_t>(sample) * classes;
     double total = 0;
     for (std::uint32_t c = threadIdx.x; c < padded; c += kThreads) {
       float delta = 0;
       if (c < classes) {
         const float target =
-            (truth[c] != 0 ? 1.0F - tables.smoothing : 0.0F) + 0.5F * tables.smoothing;
+            (hot[c] != 0 ? 1.0F - tables.smoothing : 0.0F) + 0.5F * tables.smoothing;
         const float positive = target * tables.weight[c];
         const float negative = (1.0F - target) * tables.negative[c];
         const float tail = log1pf(expf(-fabsf(z[c])));
@@ -73,32 +85,32 @@ __device__ void loss_row(const LossTables& tables, const float* z, std::uint32_t
     if (threadIdx.x == 0) *row_loss = total;
     return;
   }
-  const auto truth = static_cast<std::uint32_t>(tables.labels[sample]);
+  const float uniform = tables.smoothing / static_cast<float>(classes);
   float top = -INFINITY;
   for (std::uint32_t c = threadIdx.x; c < classes; c += kThreads) top = fmaxf(top, z[c]);
   top = block_max<kThreads>(top);
   float sum = 0, weighted = 0;
   for (std::uint32_t c = threadIdx.x; c < classes; c += kThreads) {
     sum += expf(z[c] - top);
-    weighted += tables.weight[c] * z[c];
+    if (uniform > 0) weighted += tables.weight[c] * z[c];
   }
   sum = block_sum<kThreads>(sum);
-  const float uniform = tables.smoothing / static_cast<float>(classes);
   if (uniform > 0) weighted = block_sum<kThreads>(weighted);
-  const float target = (1.0F - tables.smoothing) * tables.weight[truth];
+  const float target = (1.0F - tables.smoothing) * truth.weight;
   const float total = target + uniform * tables.weight_sum;
   const float factor = total / sum;
   for (std::uint32_t c = threadIdx.x; c < padded; c += kThreads) {
     float delta = 0;
     if (c < classes) {
-      delta = expf(z[c] - top) * factor - uniform * tables.weight[c];
-      if (c == truth) delta -= target;
+      delta = expf(z[c] - top) * factor;
+      if (uniform > 0) delta -= uniform * tables.weight[c];
+      if (c == truth.label) delta -= target;
     }
     write(c, delta);
   }
   if (threadIdx.x == 0) {
     const double log_sum = static_cast<double>(top) + static_cast<double>(logf(sum));
-    *row_loss = target * (log_sum - z[truth]) +
+    *row_loss = target * (log_sum - z[truth.label]) +
                 uniform * (tables.weight_sum * log_sum - static_cast<double>(weighted));
   }
 }

@@ -98,9 +98,14 @@ __global__ void relu_dropout_backward_kernel(const float* grad, const __half* ac
 __global__ void loss_kernel(LossTables tables, const float* logits, std::uint32_t ld,
                             const std::uint32_t* samples, __half* delta, double* row_loss) {
   const std::size_t row = blockIdx.x;
-  loss_row<kRowThreads>(tables, logits + row * ld, samples[row], ld, delta + row * ld, nullptr,
-                        row_loss + row);
+  const std::uint32_t sample = samples[row];
+  loss_row<kRowThreads>(tables, logits + row * ld, sample, truth_of(tables, sample), ld,
+                        delta + row * ld, nullptr, row_loss + row);
 }
+
+struct alignas(8) FourHalves {
+  __half x, y, z, w;
+};
 
 __global__ void update_kernel(DeviceLayer layer, const float* gradient,
                               const StepControl* control) {
@@ -121,10 +126,8 @@ __global__ void update_kernel(DeviceLayer layer, const float* gradient,
   weights[i] = w;
   firsts[i] = m;
   if (step.update.adamw) seconds[i] = v;
-  layer.half[4 * i] = __float2half_rn(w.x);
-  layer.half[4 * i + 1] = __float2half_rn(w.y);
-  layer.half[4 * i + 2] = __float2half_rn(w.z);
-  layer.half[4 * i + 3] = __float2half_rn(w.w);
+  reinterpret_cast<FourHalves*>(layer.half)[i] = {__float2half_rn(w.x), __float2half_rn(w.y),
+                                                  __float2half_rn(w.z), __float2half_rn(w.w)};
 }
 
 __global__ void round_kernel(DeviceLayer layer) {

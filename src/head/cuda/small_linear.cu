@@ -47,18 +47,23 @@ __device__ void store_rows(Shared& shared, uint4 values) {
 /// Gradients by the logits of rows [first, first + kRows), classes from `class0` on.
 __device__ void copy_deltas(const SmallLinear& linear, const SmallBatch& batch, std::uint32_t first,
                             std::uint32_t class0, Shared& shared) {
-  constexpr int kPieces = kClasses / 8;
-  for (int i = static_cast<int>(threadIdx.x); i < kRows * kPieces; i += kThreads) {
-    const int row = i / kPieces, column = i % kPieces * 8;
-    uint4 high = make_uint4(0, 0, 0, 0), low = high;
-    if (first + row < batch.rows) {
-      const std::size_t at =
-          static_cast<std::size_t>(first + row) * linear.padded_classes + class0 + column;
-      high = __ldcg(reinterpret_cast<const uint4*>(linear.delta_high + at));
-      low = __ldcg(reinterpret_cast<const uint4*>(linear.delta_low + at));
-    }
-    *reinterpret_cast<uint4*>(&shared.delta_high[row * kClassesLd + column]) = high;
-    *reinterpret_cast<uint4*>(&shared.delta_low[row * kClassesLd + column]) = low;
+  constexpr int kPieces = kClasses / 8, kCount = kRows * kPieces / kThreads;
+  uint4 high[kCount], low[kCount];
+  for (int i = 0; i < kCount; ++i) {  // all on their way before the first is waited for
+    const int piece = static_cast<int>(threadIdx.x) + i * kThreads;
+    const int row = piece / kPieces, column = piece % kPieces * 8;
+    high[i] = low[i] = make_uint4(0, 0, 0, 0);
+    if (first + row >= batch.rows) continue;
+    const std::size_t at =
+        static_cast<std::size_t>(first + row) * linear.padded_classes + class0 + column;
+    high[i] = __ldcg(reinterpret_cast<const uint4*>(linear.delta_high + at));
+    low[i] = __ldcg(reinterpret_cast<const uint4*>(linear.delta_low + at));
+  }
+  for (int i = 0; i < kCount; ++i) {
+    const int piece = static_cast<int>(threadIdx.x) + i * kThreads;
+    const int at = piece / kPieces * kClassesLd + piece % kPieces * 8;
+    *reinterpret_cast<uint4*>(&shared.delta_high[at]) = high[i];
+    *reinterpret_cast<uint4*>(&shared.delta_low[at]) = low[i];
   }
 }
 
@@ -182,10 +187,11 @@ __global__ void __launch_bounds__(kThreads)
   for (int i = 0; i < kQuads; ++i) {
     quads[i] = load_quad(linear.layer, i, class0, column0, kUpdate);
   }
+  StepControl step;
+  if (kUpdate) step = linear.control[batch.step];
   wait_for_previous();
   if (kUpdate) {
     make_gradient(linear, batch, x0, class0, column0, shared);
-    const StepControl step = linear.control[batch.step];
     for (int i = 0; i < kQuads; ++i) step_quad(linear.layer, step, shared, quads[i]);
   }
   if (next.rows == 0) return;
@@ -195,35 +201,51 @@ __global__ void __launch_bounds__(kThreads)
 
 __global__ void __launch_bounds__(kThreads)
     small_loss_kernel(SmallLinear linear, LossTables tables, SmallBatch batch) {
-  __shared__ float parts[kThreads / 32][kSmallMaxClasses];
+  constexpr std::uint32_t kWarps = kThreads / 32, kAtOnce = 10;
+  __shared__ __align__(16) float parts[kWarps][kSmallMaxClasses];
   __shared__ float z[kSmallMaxClasses];
   const std::uint32_t row = blockIdx.x, classes = tables.classes;
   const std::uint32_t warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const std::uint32_t sample = linear.samples[batch.first + row];
+  const Truth truth = truth_of(tables, sample);
   wait_for_previous();
   // After the wait: what the next kernel reads early was written by the one before this.
   let_next_start();
   const std::uint32_t splits = linear.splits();
   const std::size_t split_size =
       static_cast<std::size_t>(linear.padded_batch) * linear.padded_classes;
-  for (std::uint32_t c = lane; c < classes; c += 32) {
+  for (std::uint32_t c = 4 * lane; c < linear.padded_classes; c += 4 * 32) {
     const float* from = linear.parts + static_cast<std::size_t>(row) * linear.padded_classes + c;
-    float sum = 0;
-#pragma unroll 8
-    for (std::uint32_t s = warp; s < splits; s += kThreads / 32) {
-      sum += __ldcg(from + s * split_size);
+    float4 sum = make_float4(0, 0, 0, 0);
+    for (std::uint32_t s = warp; s < splits; s += kAtOnce * kWarps) {
+      float4 values[kAtOnce];  // all on their way before the first is waited for
+#pragma unroll
+      for (std::uint32_t i = 0; i < kAtOnce; ++i) {
+        const std::uint32_t split = s + i * kWarps;
+        values[i] = make_float4(0, 0, 0, 0);
+        if (split < splits) {
+          values[i] = __ldcg(reinterpret_cast<const float4*>(from + split * split_size));
+        }
+      }
+#pragma unroll
+      for (std::uint32_t i = 0; i < kAtOnce; ++i) {
+        sum.x += values[i].x;
+        sum.y += values[i].y;
+        sum.z += values[i].z;
+        sum.w += values[i].w;
+      }
     }
-    parts[warp][c] = sum;
+    *reinterpret_cast<float4*>(&parts[warp][c]) = sum;
   }
   __syncthreads();
   for (std::uint32_t c = threadIdx.x; c < classes; c += kThreads) {
     float sum = 0;
-    for (int w = 0; w < kThreads / 32; ++w) sum += parts[w][c];
+    for (std::uint32_t w = 0; w < kWarps; ++w) sum += parts[w][c];
     z[c] = sum;
   }
   __syncthreads();
   const std::size_t at = static_cast<std::size_t>(row) * linear.padded_classes;
-  loss_row<kThreads>(tables, z, sample, linear.padded_classes, linear.delta_high + at,
+  loss_row<kThreads>(tables, z, sample, truth, linear.padded_classes, linear.delta_high + at,
                      linear.delta_low + at, linear.row_loss + batch.first + row);
 }
 
