@@ -2,6 +2,7 @@
 // front of a Reshape or a Pad.
 #include <algorithm>
 
+#include "caft/core/dtype.hpp"
 #include "caft_onnx.pb.h"
 #include "engine/reference/graph.hpp"
 #include "engine/reference/operators.hpp"
@@ -88,6 +89,11 @@ Tensor cast(const Call& call) {
   const std::int64_t to = call.integer("to", float_type);
   const bool to_integer = to == onnx::TensorProto::INT64 || to == onnx::TensorProto::INT32;
   if (to == float_type && input.is_float()) return input;
+  if (to == onnx::TensorProto::FLOAT16 && input.is_float()) {
+    Tensor result = input;  // arithmetic stays f32; only the values are rounded
+    for (float& value : result.floats) value = half_to_float(float_to_half(value));
+    return result;
+  }
   if (to_integer && !input.is_float()) {
     Tensor result = input;
     result.type = static_cast<int>(to);
