@@ -46,6 +46,7 @@ int main(int argc, char** argv) {
   caft::cli::add_inspect(app, session);
   caft::cli::add_bench(app, session);
   caft::cli::add_profile(app, session);
+  caft::cli::add_validate(app, session);
   caft::cli::add_doctor(app, session);
   try {
     app.parse(argc, argv);

@@ -23,6 +23,7 @@ void add_bench(CLI::App& app, Session& session);
 void add_build(CLI::App& app, Session& session);
 void add_inspect(CLI::App& app, Session& session);
 void add_profile(CLI::App& app, Session& session);
+void add_validate(CLI::App& app, Session& session);
 void add_doctor(CLI::App& app, Session& session);
 
 }  // namespace caft::cli

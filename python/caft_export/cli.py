@@ -90,6 +90,20 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("--out", required=True, metavar="DIR")
         verb.add_argument("--force", action="store_true", help="replace an existing backbone")
 
+    reference = verbs.add_parser("reference", help="ONNX Runtime's f32 outputs of given images")
+    for option, text in (
+        ("--onnx", "the model"),
+        ("--images", "safetensors: images u8 [N, H, W, 3]"),
+        ("--out", "safetensors to write: outputs f32 [N, …]"),
+        ("--input", "name of the model's input"),
+        ("--output", "name of its output"),
+    ):
+        reference.add_argument(option, required=True, help=text)
+    reference.add_argument("--mean", type=_triple, required=True, metavar="R,G,B")
+    reference.add_argument("--std", type=_divisors, required=True, metavar="R,G,B")
+    reference.add_argument("--batch", type=_size, default=16, metavar="N")
+    reference.add_argument("--threads", type=int, default=0, metavar="N", help="0: every core")
+
     elpv = verbs.add_parser("elpv", help="the ELPV photographs, as a data set")
     elpv.add_argument("--out", required=True, metavar="DIR")
     elpv.add_argument("--test-fraction", type=float, default=0.25)
@@ -110,6 +124,10 @@ def _run(arguments: argparse.Namespace) -> Any:
         from caft_export.add import add
 
         return add(arguments)
+    if arguments.verb == "reference":
+        from caft_export.reference import reference
+
+        return reference(arguments)
     if arguments.verb == "elpv":
         from caft_export.elpv import elpv
 
