@@ -16,10 +16,9 @@ namespace caft {
 /// Whether a node belongs to the standard operator set.
 bool is_standard(const onnx::NodeProto& node);
 
-/// Why an operator is computed in f32 between Casts; empty when it is computed in f16. Sums inside
-/// an operator are the engine's own: TensorRT accumulates convolutions, matrix products, pooling,
-/// Softmax and its normalisation layers in f32 whatever the type of their tensors, so these stay
-/// f16 and their fusions whole.
+/// Why an operator is computed in f32 between Casts; empty when it is computed in f16.
+/// Convolutions, matrix products, Softmax and normalisation operators stay f16 and their fusions
+/// whole: engines sum inside them in f32 (ONNX says so of LayerNormalization's stash_type).
 std::string_view single_reason(const onnx::NodeProto& node);
 
 /// Why an operator cannot stand in a graph that is made f16; empty when it can.
