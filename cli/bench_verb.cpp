@@ -99,8 +99,10 @@ void run_bench(const BenchVerb& verb, const Session& session) {
         measure_pipeline(backbone, sources, verb.passes, {.decode = verb.decode.resolve()});
     // On a GPU decoding goes on beside the network; on a CPU both share the cores.
     const double decode = pipeline.decode_images_per_second;
-    const double bound = pipeline.beside_engine ? std::min(engine.images_per_second, decode)
-                                                : 1 / (1 / engine.images_per_second + 1 / decode);
+    const double engines =
+        engine.images_per_second * static_cast<double>(1 + backbone.replicas.size());
+    const double bound =
+        pipeline.beside_engine ? std::min(engines, decode) : 1 / (1 / engines + 1 / decode);
     json["images"] = sources.size();
     json["decode_images_per_second"] = pipeline.decode_images_per_second;
     json["pipeline_images_per_second"] = pipeline.pipeline_images_per_second;
