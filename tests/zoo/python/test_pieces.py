@@ -106,6 +106,20 @@ class StateDicts(Scratch):
 
 
 class BatchNorm(Scratch):
+    def test_a_random_resnet_keeps_what_it_sees_in_bf16(self) -> None:
+        entry = entry_from_json(entry_json("resnet50"))
+        network, _ = models.build_entry(entry, 224, seed=0)
+        spec = entry.preprocessing
+        batchnorm.reestimate(network, images.calibration_files(None, 32, seed=0), spec)
+        shown = torch.from_numpy(spec.normalize(golden.golden_images(224, 224, seed=0)))
+        with torch.no_grad():
+            exact = network(shown)
+            with torch.autocast("cpu", torch.bfloat16):
+                rounded = network(shown).float()
+        mean = exact.mean(0)
+        cosines = torch.nn.functional.cosine_similarity(rounded - mean, exact - mean)
+        self.assertGreater(cosines.min().item(), 0.98)
+
     def test_statistics_are_those_of_the_images(self) -> None:
         random = np.random.default_rng(0)
         for index in range(20):
