@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -258,12 +259,15 @@ void run_device_lanes(Run& run, bool infer) {
   for (Engine* engine : lanes) {
     drivers.emplace_back([&, engine] {
       guarded([&] {
+        const auto start = std::chrono::steady_clock::now();
         std::unique_ptr<cuda::ImageLoader> loader;
         if (gpu) {
           loader =
               cuda::open_image_loader(loader_options(run.backbone, *engine, engine->batch().max));
         }
         Lane lane(run, *engine, queue, std::move(loader), infer);
+        log_debug("a lane on GPU {} started in {:.2f} s", engine->device().index,
+                  std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
         lane.work();
         run.add(lane.times());
       });

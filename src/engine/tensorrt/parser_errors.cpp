@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <set>
 #include <string>
 
 #include "caft/core/error.hpp"
 #include "engine/tensorrt/logger.hpp"
+#include "graph/hints.hpp"
 
 namespace caft::tensorrt {
 namespace {
@@ -28,11 +30,14 @@ std::string one_line(std::string words) {
 void throw_parser_errors(const EngineConfig& config, const nvonnxparser::IParser& parser) {
   const int count = parser.getNbErrors();
   std::string nodes;
+  std::set<std::string> hints;
   for (int i = 0; i < count && i < most_nodes; ++i) {
     const nvonnxparser::IParserError& error = *parser.getError(i);
     nodes += fmt::format("{}node {} '{}' ({}): {}", nodes.empty() ? "" : "; ", error.node(),
                          text(error.nodeName(), "unnamed"), text(error.nodeOperator(), "?"),
                          one_line(text(error.desc(), "no reason given")));
+    const std::string hint = operator_hint(text(error.nodeOperator(), ""));
+    if (!hint.empty()) hints.insert(hint);
   }
   if (count > most_nodes) nodes += fmt::format("; and {} more", count - most_nodes);
   if (nodes.empty()) nodes = logged_errors();
@@ -40,9 +45,12 @@ void throw_parser_errors(const EngineConfig& config, const nvonnxparser::IParser
   if (config.image_size) {
     throw Error(ErrorKind::usage, what + " at this image size: " + nodes, "export it at that size");
   }
+  std::string remedy;
+  for (const std::string& hint : hints) remedy += (remedy.empty() ? "" : "; ") + hint;
   throw Error(ErrorKind::bad_input, what + ": " + nodes,
-              "export with operators that TensorRT has (another --opset, --simplify), or give the "
-              "library that has them: --plugins");
+              remedy.empty() ? "export with operators that TensorRT has (another --opset, "
+                               "--simplify), or give the library that has them: --plugins"
+                             : remedy);
 }
 
 }  // namespace caft::tensorrt
