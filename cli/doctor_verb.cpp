@@ -2,9 +2,9 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
-#include <filesystem>
 
 #include "caft/core/error.hpp"
+#include "caft/core/gpu.hpp"
 #include "caft/core/process.hpp"
 #include "caft/core/system_info.hpp"
 #include "caft/core/version.hpp"
@@ -24,6 +24,8 @@ struct Finding {
   std::string detail, remedy;
 };
 
+constexpr const char* kGpu =
+    "needs an NVIDIA GPU with its driver, and caft built with CUDA and TensorRT (TENSORRT_DIR)";
 constexpr const char* kSetup = "run scripts/setup.sh in caft's source, then build again";
 
 Finding backend_finding(const std::string& name) {
@@ -31,7 +33,7 @@ Finding backend_finding(const std::string& name) {
     const Availability availability = backend(name).availability();
     return {"engine " + name, availability.available, availability.detail, availability.remedy};
   } catch (const Error& error) {
-    return {"engine " + name, false, error.what(), kSetup};
+    return {"engine " + name, false, error.what(), name == "tensorrt" ? kGpu : kSetup};
   }
 }
 
@@ -65,10 +67,19 @@ Finding python_finding() {
   }
 }
 
+/// The GPUs as libcaft_cuda sees them. Where there is none, nothing is wrong: the CPU serves.
 Finding gpu_finding() {
-  const bool driver = std::filesystem::exists("/proc/driver/nvidia/version");
-  return {"NVIDIA GPU", driver, driver ? "driver is loaded" : "no NVIDIA driver is loaded",
-          driver ? "" : "none needed: backbones run on the CPU"};
+  const GpuList list = gpu_list();
+  if (list.gpus.empty()) {
+    return {"NVIDIA GPU", false, list.reason, "none needed: backbones run on the CPU"};
+  }
+  std::string gpus;
+  for (const GpuInfo& gpu : list.gpus) {
+    gpus +=
+        fmt::format("{}{}: {}, sm_{}{}, {:.0f} GiB", gpus.empty() ? "" : "; ", gpu.index, gpu.name,
+                    gpu.major, gpu.minor, static_cast<double>(gpu.memory) / (std::size_t{1} << 30));
+  }
+  return {"NVIDIA GPU", true, gpus + " (" + list.runtime + ")", ""};
 }
 
 Finding store_finding() {

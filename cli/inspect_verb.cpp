@@ -43,8 +43,8 @@ std::string port_text(const TensorInfo& port) {
 }
 
 void print_summary(const PlanSummary& summary, bool with_layers) {
-  print_line(fmt::format("{} (TensorRT {}, {})", summary.file.string(), summary.tensorrt,
-                         summary.gpu));
+  print_line(
+      fmt::format("{} (TensorRT {}, {})", summary.file.string(), summary.tensorrt, summary.gpu));
   for (const TensorInfo& port : summary.inputs) print_line("input   " + port_text(port));
   for (const TensorInfo& port : summary.outputs) print_line("output  " + port_text(port));
   for (const BatchRange& range : summary.profiles) {

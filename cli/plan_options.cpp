@@ -58,8 +58,7 @@ void PlanFlags::add_to(CLI::App& app) {
   app.add_option("--workspace", workspace_mib, "Scratch memory a kernel may use, MiB (0: all)");
   app.add_option("--tactic-shared-memory", tactic_shared_memory_kib,
                  "Shared memory a kernel may use, KiB (0: all)");
-  app.add_option("--optimization-level", optimization_level,
-                 "0 builds fastest, 5 searches longest")
+  app.add_option("--optimization-level", optimization_level, "0 builds fastest, 5 searches longest")
       ->check(CLI::Range(0, 5))
       ->capture_default_str();
   app.add_flag("--version-compatible", version_compatible,

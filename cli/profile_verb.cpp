@@ -34,7 +34,8 @@ std::string profile_page(const std::string& title, const std::vector<LayerTime>&
         "<tr><td class=n>{:.4f}</td><td class=n>{:.1f} %</td><td><i style=\"width:{:.2f}%\"></i>"
         "</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
         layer.milliseconds, 100 * layer.share, 100 * layer.share / layers.front().share,
-        report::escape_html(layer.precision), report::escape_html(layer.type), report::escape_html(layer.name));
+        report::escape_html(layer.precision), report::escape_html(layer.type),
+        report::escape_html(layer.name));
   }
   return fmt::format(
       "<!doctype html><html lang=en><meta charset=utf-8><title>{0}</title><style>"

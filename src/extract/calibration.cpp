@@ -18,8 +18,8 @@ class CalibrationImages {
       : images_(std::move(images)), spec_(spec) {}
 
   bool fill(std::span<std::uint8_t> pixels) {
-    const std::size_t size = static_cast<std::size_t>(spec_.height) *
-                             static_cast<std::size_t>(spec_.width) * 3;
+    const std::size_t size =
+        static_cast<std::size_t>(spec_.height) * static_cast<std::size_t>(spec_.width) * 3;
     for (std::size_t at = 0; at < pixels.size(); at += size) {
       do {
         if (next_ == images_.size()) return false;

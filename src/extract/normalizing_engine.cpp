@@ -18,8 +18,8 @@ class NormalizingContext final : public Context {
   void infer(std::span<const TensorView> inputs, std::span<const TensorView> outputs) override {
     const BoundBatch batch = bind_views(outer_, inputs, outputs);
     const auto rows = static_cast<std::size_t>(batch.rows);
-    const std::size_t image = static_cast<std::size_t>(spec_.height) *
-                              static_cast<std::size_t>(spec_.width) * 3;
+    const std::size_t image =
+        static_cast<std::size_t>(spec_.height) * static_cast<std::size_t>(spec_.width) * 3;
     floats_.resize(rows * image);
     const auto* pixels = static_cast<const std::uint8_t*>(batch.inputs.front()->data);
     for (std::size_t i = 0; i < rows; ++i) {

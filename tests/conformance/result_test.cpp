@@ -50,8 +50,7 @@ TEST_P(Conformance, AutomaticPrecisionIsRecordedAndAgrees) {
   const auto engine = tested().build(automatic);
   ASSERT_NE(engine->precision(), Precision::automatic);
   ASSERT_NE(engine->precision(), Precision::int8);
-  const double tolerance =
-      engine->precision() == Precision::fp32 ? fp32_tolerance : half_tolerance;
+  const double tolerance = engine->precision() == Precision::fp32 ? fp32_tolerance : half_tolerance;
   const auto context = engine->create_context();
   const Batch result = run(*context, *engine, recorded("conv", "images"));
   EXPECT_LT(relative_error(recorded("conv", "features").values, result.values), tolerance);

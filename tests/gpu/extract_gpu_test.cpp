@@ -30,7 +30,7 @@ class GpuExtract : public testing::Test {
   Backbone open(std::size_t devices = 1, int batch = 16) {
     Backbone backbone{.backend = "tensorrt"};
     EngineConfig config;
-    config.onnx = net("conv");
+    config.onnx = net("baked");  // one output
     config.precision = Precision::fp32;
     config.batch = {.min = 1, .opt = batch, .max = batch};
     config.normalization =
@@ -47,7 +47,7 @@ class GpuExtract : public testing::Test {
       }
     }
     const TensorInfo &input = backbone.engine->inputs()[0], &output = backbone.engine->outputs()[0];
-    backbone.card.name = "conv";
+    backbone.card.name = "baked";
     backbone.card.input = input.name;
     backbone.card.output = output.name;
     backbone.card.onnx_sha256 = "test";

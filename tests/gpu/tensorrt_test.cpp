@@ -85,14 +85,16 @@ TEST_F(TensorRt, RunsOnDeviceMemoryInTheCallersStream) {
       {"probabilities", probabilities.data(), DType::f32, expected.shape, {}, gpu, stream.get()}};
   for (int i = 0; i < 4; ++i) {
     Batch shifted = images;
-    std::ranges::rotate(shifted.values,
-                        shifted.values.begin() + i * static_cast<std::ptrdiff_t>(images.row_size()));
+    std::ranges::rotate(shifted.values, shifted.values.begin() +
+                                            i * static_cast<std::ptrdiff_t>(images.row_size()));
     std::vector<float> result(expected.values.size(), -1);
     cuda::check(cudaMemcpyAsync(in.data(), shifted.values.data(), in.bytes(),
-                                cudaMemcpyHostToDevice, stream.get()), "in");
+                                cudaMemcpyHostToDevice, stream.get()),
+                "in");
     context->infer({&input, 1}, outputs);
     cuda::check(cudaMemcpyAsync(result.data(), out.data(), out.bytes(), cudaMemcpyDeviceToHost,
-                                stream.get()), "out");
+                                stream.get()),
+                "out");
     cuda::check(cudaStreamSynchronize(stream.get()), "stream");
     Batch right = expected;
     std::ranges::rotate(right.values,

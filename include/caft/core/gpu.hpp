@@ -19,7 +19,7 @@ struct GpuInfo {
 struct GpuList {
   std::vector<GpuInfo> gpus;
   std::string runtime;  ///< CUDA runtime and driver: "CUDA 13.0, driver 13.0"
-  std::string reason;   ///< why there is none: "libcaft_cuda.so is not installed …", "no driver …"
+  std::string reason;  ///< why there is none: "libcaft_cuda.so is not installed …", "no driver …"
 };
 
 /// Opens libcaft_cuda at need. Never throws for a missing driver, GPU or library: that is `reason`.

@@ -84,8 +84,8 @@ struct PlanOptions {
   int dla_core = -1;                 ///< run on this DLA core, what it cannot run on the GPU
   std::vector<std::filesystem::path> plugins;  ///< shared libraries with custom operators
   std::optional<Calibration> calibration;      ///< int8 from a float ONNX file
-  std::filesystem::path store;  ///< where plans are kept; empty: CAFT_HOME/engines
-  bool rebuild = false;         ///< build even where the store has a plan that fits
+  std::filesystem::path store;                 ///< where plans are kept; empty: CAFT_HOME/engines
+  bool rebuild = false;                        ///< build even where the store has a plan that fits
   /// A plan from elsewhere (trtexec's, say) to run as it is. A plan can hold code: name only one
   /// whose maker is trusted. Nothing is built and the store is not looked at.
   std::filesystem::path trusted_plan;

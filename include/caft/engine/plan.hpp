@@ -13,7 +13,7 @@ namespace caft {
 /// A layer of the compiled network, after fusion.
 struct PlanLayer {
   std::string name, type;
-  std::string inputs, outputs;  ///< "half [?,64,56,56] in channels-last", one text each
+  std::string inputs, outputs;          ///< "half [?,64,56,56] in channels-last", one text each
   std::vector<std::string> precisions;  ///< of its outputs: "half", "int8", "float"
 };
 
@@ -50,10 +50,10 @@ struct PlanMeasurement {
   bool graph = false;     ///< launched as a CUDA graph
   int runs = 0;           ///< requests that were timed, over all streams
   double images_per_second = 0;
-  Percentiles latency;             ///< of a request, from the call to the outputs
-  Percentiles h2d, gpu, d2h;       ///< its parts by CUDA events
-  Percentiles enqueue;             ///< host time of giving it to the GPU
-  double joules_per_image = -1;    ///< by NVML's energy counter; -1 where it does not tell
+  Percentiles latency;           ///< of a request, from the call to the outputs
+  Percentiles h2d, gpu, d2h;     ///< its parts by CUDA events
+  Percentiles enqueue;           ///< host time of giving it to the GPU
+  double joules_per_image = -1;  ///< by NVML's energy counter; -1 where it does not tell
 };
 
 struct MeasureOptions {

@@ -20,9 +20,9 @@ struct BackboneOptions {
   int batch = 0;    ///< images a request; 0: 16 on a CPU, 256 on a GPU
   int threads = 0;  ///< 0: every core this process may use
   bool latency = false;
-  int device = 0;                 ///< which GPU
-  std::vector<int> more_devices;  ///< further GPUs, each with an engine of its own
-  PlanOptions plan;               ///< for engines compiled ahead of time (TensorRT)
+  int device = 0;                        ///< which GPU
+  std::vector<int> more_devices;         ///< further GPUs, each with an engine of its own
+  PlanOptions plan;                      ///< for engines compiled ahead of time (TensorRT)
   std::vector<ImageSource> calibration;  ///< int8 of a float ONNX file: real images for its ranges
   int calibration_batch = 32;
 };

@@ -82,8 +82,8 @@ struct TrainOutcome {
   double temperature = 1;  ///< fitted on validation (or out-of-fold) logits
   /// Logits of the samples that choices were made on: `val`. Without `val`, for lbfgs: every
   /// training sample by the fold that did not see it, or, where that costs too much, a held-out
-  /// fifth or less; for adamw and sgd: the tenth of the training samples that was held out. [scored.size(),
-  /// classes].
+  /// fifth or less; for adamw and sgd: the tenth of the training samples that was held out.
+  /// [scored.size(), classes].
   std::vector<std::uint32_t> scored;
   std::vector<float> scored_logits;
   nlohmann::json details;  ///< the trainer's own: chosen lambda, the path's losses …
@@ -96,9 +96,9 @@ struct TrainOutcome {
 /// and however often it was interrupted and resumed; a CPU with other vector instructions rounds
 /// otherwise. Its L-BFGS chooses lambda on `val`; without it by stratified cross-validation inside
 /// `train`; where a pass over all folds would exceed 40 GFLOP or 512 MB, on a held-out fifth of
-/// `train`, or less where its logits would exceed 64 MB. The head is then fitted to all of `train`. Its AdamW and SGD hold out a stratified
-/// tenth of `train` when there is no `val` (from twenty samples on), for the validation loss, early
-/// stopping and the temperature.
+/// `train`, or less where its logits would exceed 64 MB. The head is then fitted to all of `train`.
+/// Its AdamW and SGD hold out a stratified tenth of `train` when there is no `val` (from twenty
+/// samples on), for the validation loss, early stopping and the temperature.
 ///
 /// On a GPU (`TrainConfig::device`) the problem, the order of samples, the initial weights, the
 /// dropout masks and the checkpoints are the CPU's, and the same seed gives the same bits on the

@@ -30,8 +30,8 @@ struct PredictorOptions {
   std::optional<Precision> precision;  ///< absent: the model's
   std::string card;                    ///< another place of the backbone's card; empty: the model's
   int threads = 0;
-  int batch = 0;  ///< images a request; 0: 16 on a CPU, 256 on a GPU
-  int top = 5;  ///< classes reported
+  int batch = 0;     ///< images a request; 0: 16 on a CPU, 256 on a GPU
+  int top = 5;       ///< classes reported
   PlanOptions plan;  ///< for engines compiled ahead of time (TensorRT)
   ExtractOptions extract;
 };

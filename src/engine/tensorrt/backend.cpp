@@ -39,8 +39,8 @@ void check_options(const EngineConfig& config) {
 /// Builds the plan unless the store has it; other processes that want the same one wait.
 void ensure(const StoredPlan& stored, const BuildPlan& plan) {
   const FileLock lock(stored.lock_file());
-  const std::string problem = plan.config.plan.rebuild ? "a rebuild was asked for"
-                                                       : stored.problem();
+  const std::string problem =
+      plan.config.plan.rebuild ? "a rebuild was asked for" : stored.problem();
   if (problem.empty()) return;
   log_info("building {} in {} for this GPU ({})", plan.config.onnx.stem().string(),
            to_string(plan.config.precision), problem);
@@ -91,8 +91,8 @@ class TensorRtBackend final : public Backend {
     const StoredPlan stored(plan, current_gpu());
     ensure(stored, plan);
     return std::make_unique<TensorRtEngine>(
-        PlanOrigin{stored.file(), false, plan.config.precision, config.device_index},
-        config, config.plan.strip_weights ? plan.onnx : std::string());
+        PlanOrigin{stored.file(), false, plan.config.precision, config.device_index}, config,
+        config.plan.strip_weights ? plan.onnx : std::string());
   }
 };
 

@@ -54,8 +54,8 @@ void set_profiles(nvinfer1::IBuilder& builder, nvinfer1::IBuilderConfig& options
     }
     if (options.addOptimizationProfile(profile) < 0) {
       fail(ErrorKind::usage,
-           fmt::format("{}: TensorRT refuses the batch profile {}:{}:{}",
-                       plan.config.onnx.string(), range.min, range.opt, range.max));
+           fmt::format("{}: TensorRT refuses the batch profile {}:{}:{}", plan.config.onnx.string(),
+                       range.min, range.opt, range.max));
     }
   }
 }
@@ -63,10 +63,10 @@ void set_profiles(nvinfer1::IBuilder& builder, nvinfer1::IBuilderConfig& options
 void set_dla(nvinfer1::IBuilder& builder, nvinfer1::IBuilderConfig& options, int core) {
   if (core < 0) return;
   if (core >= builder.getNbDLACores()) {
-    throw Error(ErrorKind::usage,
-                fmt::format("there is no DLA core {}: this platform has {}", core,
-                            builder.getNbDLACores()),
-                "leave --dla-core out to run on the GPU");
+    throw Error(
+        ErrorKind::usage,
+        fmt::format("there is no DLA core {}: this platform has {}", core, builder.getNbDLACores()),
+        "leave --dla-core out to run on the GPU");
   }
   options.setDefaultDeviceType(nvinfer1::DeviceType::kDLA);
   options.setDLACore(core);
@@ -106,7 +106,8 @@ void set_options(nvinfer1::IBuilder& builder, nvinfer1::IBuilderConfig& options,
 bool wants_calibration(const EngineConfig& config, bool quantized) {
   if (!config.plan.calibration) return false;
   if (config.precision != Precision::int8 || quantized) {
-    throw Error(ErrorKind::usage, "calibration images are for --precision int8 and a float ONNX file",
+    throw Error(ErrorKind::usage,
+                "calibration images are for --precision int8 and a float ONNX file",
                 quantized ? config.onnx.string() + " has its scales in it" : "");
   }
   if (!has_calibrators()) {
@@ -130,11 +131,10 @@ BuildPlan prepare(const EngineConfig& config) {
   if (plan.calibrated || quantized) plan.typing = quantized_typing();
   for (const OnnxValue& input : model.inputs()) (void)input_shape(input, config);  // it checks
   if (config.normalization) check_normalizable(model.inputs(), config);
-  plan.onnx = rewrite_graph(
-      model, {.half = plan.config.precision == Precision::fp16 ||
-                      (quantized && plan.typing == Typing::strong),
-              .normalization = config.normalization,
-              .image_size = config.image_size});
+  plan.onnx = rewrite_graph(model, {.half = plan.config.precision == Precision::fp16 ||
+                                            (quantized && plan.typing == Typing::strong),
+                                    .normalization = config.normalization,
+                                    .image_size = config.image_size});
   plan.profiles = config.plan.more_profiles;
   plan.profiles.insert(plan.profiles.begin(), config.batch);
   return plan;
@@ -163,13 +163,15 @@ std::unique_ptr<nvinfer1::IHostMemory> build(const BuildPlan& plan) {
   BuildProgress progress(plan.config.plan, plan.config.onnx.stem().string());
   options->setProgressMonitor(&progress);
   forget_errors();
-  std::unique_ptr<nvinfer1::IHostMemory> result(builder->buildSerializedNetwork(*network, *options));
+  std::unique_ptr<nvinfer1::IHostMemory> result(
+      builder->buildSerializedNetwork(*network, *options));
   progress.finish();
-  if (progress.stopped()) throw Error(ErrorKind::interrupted, "the build of " + name + " was stopped");
+  if (progress.stopped())
+    throw Error(ErrorKind::interrupted, "the build of " + name + " was stopped");
   if (!result || result->size() == 0) {
     if (plan.config.image_size) {
-      fail(ErrorKind::usage, "TensorRT cannot build " + name +
-                                 " at this image size; export it at that size, or see");
+      fail(ErrorKind::usage,
+           "TensorRT cannot build " + name + " at this image size; export it at that size, or see");
     }
     fail(ErrorKind::bad_input, "TensorRT cannot build " + name);
   }
@@ -179,7 +181,8 @@ std::unique_ptr<nvinfer1::IHostMemory> build(const BuildPlan& plan) {
 
 void refit(nvinfer1::ICudaEngine& engine, const std::string& onnx) {
   forget_errors();
-  const std::unique_ptr<nvinfer1::IRefitter> refitter(nvinfer1::createInferRefitter(engine, logger()));
+  const std::unique_ptr<nvinfer1::IRefitter> refitter(
+      nvinfer1::createInferRefitter(engine, logger()));
   if (!refitter) fail(ErrorKind::mismatch, "TensorRT cannot refit the plan");
   const std::unique_ptr<nvonnxparser::IParserRefitter> parser(
       nvonnxparser::createParserRefitter(*refitter, logger()));

@@ -13,15 +13,16 @@ namespace caft::tensorrt {
 
 /// What is built: the configuration with its open ends decided.
 struct BuildPlan {
-  EngineConfig config;                       ///< precision is never `automatic`
+  EngineConfig config;  ///< precision is never `automatic`
   Typing typing = Typing::strong;
-  std::string onnx;                          ///< the rewritten model, serialised
-  std::vector<BatchRange> profiles;          ///< config.batch and config.plan.more_profiles
-  bool calibrated = false;                   ///< int8 by config.plan.calibration, not by Q/DQ
+  std::string onnx;                  ///< the rewritten model, serialised
+  std::vector<BatchRange> profiles;  ///< config.batch and config.plan.more_profiles
+  bool calibrated = false;           ///< int8 by config.plan.calibration, not by Q/DQ
 };
 
 /// Reads `config.onnx` and decides precision and graph: FP16 is a typed graph, INT8 the file's own
-/// Q/DQ nodes, or a float file with calibration images where TensorRT has calibrators. Throws Error: not_found, bad_input, usage.
+/// Q/DQ nodes, or a float file with calibration images where TensorRT has calibrators. Throws
+/// Error: not_found, bad_input, usage.
 BuildPlan prepare(const EngineConfig& config);
 
 /// Compiles on the current device. Throws Error(bad_input) naming every node that TensorRT cannot

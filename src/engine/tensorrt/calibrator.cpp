@@ -36,9 +36,9 @@ class EntropyCalibrator final : public nvinfer1::IInt8EntropyCalibrator2 {
   bool getBatch(void* bindings[], const char* /*names*/[], std::int32_t count) noexcept override {
     try {
       if (count != 1 || !calibration_.next(pixels_)) return false;
-      cuda::check(cudaMemcpy(device_.data(), pixels_.data(), pixels_.size(),
-                             cudaMemcpyHostToDevice),
-                  "copying calibration images");
+      cuda::check(
+          cudaMemcpy(device_.data(), pixels_.data(), pixels_.size(), cudaMemcpyHostToDevice),
+          "copying calibration images");
       bindings[0] = device_.data();
       return true;
     } catch (...) {

@@ -54,16 +54,15 @@ void TensorRtContext::infer(std::span<const TensorView> inputs,
   mark(0, stream);
   std::vector<void*> addresses = upload(batch, stream);
   for (std::size_t i = 0; i < batch.outputs.size(); ++i) {
-    addresses.push_back(on_gpu(*batch.outputs[i])
-                            ? batch.outputs[i]->data
-                            : staging(batch.inputs.size() + i).device.data());
+    addresses.push_back(on_gpu(*batch.outputs[i]) ? batch.outputs[i]->data
+                                                  : staging(batch.inputs.size() + i).device.data());
   }
   Shape& shape = shape_for(batch.rows, stream);
   mark(1, stream);
   const auto start = std::chrono::steady_clock::now();
   launch(shape, addresses, stream);
-  times_.enqueue = std::chrono::duration<double, std::milli>(
-                       std::chrono::steady_clock::now() - start).count();
+  times_.enqueue =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   mark(2, stream);
   download(batch, stream);
 }
@@ -80,8 +79,7 @@ cudaStream_t TensorRtContext::stream_for(const BoundBatch& batch) const {
 TensorRtContext::Staging& TensorRtContext::staging(std::size_t port) {
   Staging& staging = staging_[port];
   if (staging.device.size() == 0) {
-    const std::size_t bytes =
-        staging.row_bytes * static_cast<std::size_t>(engine_.batch().max);
+    const std::size_t bytes = staging.row_bytes * static_cast<std::size_t>(engine_.batch().max);
     staging.host = cuda::PinnedBuffer<std::byte>(bytes);
     staging.device = cuda::DeviceBuffer<std::byte>(bytes);
   }
@@ -249,8 +247,7 @@ void TensorRtContext::mark(int event, cudaStream_t stream) {
 }
 
 void TensorRtContext::profile(std::span<const TensorView> inputs,
-                              std::span<const TensorView> outputs,
-                              nvinfer1::IProfiler& profiler) {
+                              std::span<const TensorView> outputs, nvinfer1::IProfiler& profiler) {
   const BoundBatch batch = bind_views(engine_, inputs, outputs);
   cuda::set_device(engine_.device().index);
   Shape& shape = shape_for(batch.rows, stream_.get());

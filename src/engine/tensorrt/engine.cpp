@@ -45,8 +45,8 @@ TensorRtEngine::TensorRtEngine(PlanOrigin origin, const EngineConfig& config,
 TensorRtEngine::~TensorRtEngine() = default;
 
 void TensorRtEngine::check_batch_reaches_outputs(const EngineConfig& config) {
-  const std::unique_ptr<nvinfer1::IExecutionContext> context(engine_->createExecutionContext(
-      nvinfer1::ExecutionContextAllocationStrategy::kUSER_MANAGED));
+  const std::unique_ptr<nvinfer1::IExecutionContext> context(
+      engine_->createExecutionContext(nvinfer1::ExecutionContextAllocationStrategy::kUSER_MANAGED));
   if (!context) {
     throw Error(ErrorKind::unavailable, "TensorRT cannot make a context: " + logged_errors());
   }
@@ -70,8 +70,8 @@ void TensorRtEngine::describe_ports() {
                     to_shape(engine_->getTensorShape(name))};
     if (info.shape.empty() || std::ranges::any_of(info.shape.begin() + 1, info.shape.end(),
                                                   [](std::int64_t size) { return size < 0; })) {
-      throw Error(ErrorKind::bad_input, fmt::format("{}: tensor '{}' has no batch or an open size",
-                                                    file, name));
+      throw Error(ErrorKind::bad_input,
+                  fmt::format("{}: tensor '{}' has no batch or an open size", file, name));
     }
     const bool input = engine_->getTensorIOMode(name) == nvinfer1::TensorIOMode::kINPUT;
     (input ? inputs_ : outputs_).push_back(std::move(info));
@@ -123,8 +123,8 @@ int TensorRtEngine::profile_for(std::int64_t rows) const {
 }
 
 std::string TensorRtEngine::description() const {
-  return fmt::format("tensorrt {}, {}, {}{}", library_version(), gpu_.text(),
-                     to_string(precision_), origin_.foreign ? ", foreign plan" : "");
+  return fmt::format("tensorrt {}, {}, {}{}", library_version(), gpu_.text(), to_string(precision_),
+                     origin_.foreign ? ", foreign plan" : "");
 }
 
 std::unique_ptr<Context> TensorRtEngine::create_context() {

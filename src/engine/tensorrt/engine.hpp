@@ -17,8 +17,8 @@ namespace caft::tensorrt {
 /// What is known of a plan beside its bytes.
 struct PlanOrigin {
   std::filesystem::path file;
-  bool foreign = false;                               ///< not from the store
-  Precision wanted = Precision::automatic;            ///< automatic: unknown, told by the layers
+  bool foreign = false;                     ///< not from the store
+  Precision wanted = Precision::automatic;  ///< automatic: unknown, told by the layers
   int device_index = 0;
 };
 
@@ -34,9 +34,7 @@ class TensorRtEngine final : public Engine, public PlanEngine {
   [[nodiscard]] const std::vector<TensorInfo>& outputs() const override { return outputs_; }
   [[nodiscard]] BatchRange batch() const override;
   [[nodiscard]] Precision precision() const override { return precision_; }
-  [[nodiscard]] Device device() const override {
-    return {DeviceKind::cuda, origin_.device_index};
-  }
+  [[nodiscard]] Device device() const override { return {DeviceKind::cuda, origin_.device_index}; }
   [[nodiscard]] int preferred_contexts() const override { return 2; }
   [[nodiscard]] std::string description() const override;
   [[nodiscard]] std::unique_ptr<Context> create_context() override;

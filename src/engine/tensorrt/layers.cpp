@@ -72,11 +72,10 @@ bool has(const PlanLayer& layer, std::string_view type) {
 
 /// Moves and converts values, computes nothing.
 bool is_plumbing(const PlanLayer& layer) {
-  constexpr std::array<std::string_view, 7> kinds{"Reformat", "NoOp",   "Constant", "shape_call",
-                                                  "Shuffle",  "Cast",   "signal"};
-  return std::ranges::any_of(kinds, [&](std::string_view kind) {
-    return layer.type.find(kind) != std::string::npos;
-  });
+  constexpr std::array<std::string_view, 7> kinds{"Reformat", "NoOp", "Constant", "shape_call",
+                                                  "Shuffle",  "Cast", "signal"};
+  return std::ranges::any_of(
+      kinds, [&](std::string_view kind) { return layer.type.find(kind) != std::string::npos; });
 }
 
 }  // namespace
@@ -86,8 +85,7 @@ std::vector<PlanLayer> read_layers(nvinfer1::ICudaEngine& engine) {
   const std::unique_ptr<nvinfer1::IEngineInspector> inspector(engine.createEngineInspector());
   if (!inspector) return layers;
   for (int i = 0; i < engine.getNbLayers(); ++i) {
-    const char* text =
-        inspector->getLayerInformation(i, nvinfer1::LayerInformationFormat::kJSON);
+    const char* text = inspector->getLayerInformation(i, nvinfer1::LayerInformationFormat::kJSON);
     const nlohmann::json json =
         nlohmann::json::parse(text != nullptr ? text : "", nullptr, /*allow_exceptions=*/false);
     if (json.is_object() || json.is_string()) layers.push_back(to_layer(json));
@@ -106,8 +104,7 @@ Precision widest_precision(const std::vector<PlanLayer>& layers) {
   return Precision::fp32;
 }
 
-std::vector<std::string> precision_warnings(const std::vector<PlanLayer>& layers,
-                                            Precision wanted,
+std::vector<std::string> precision_warnings(const std::vector<PlanLayer>& layers, Precision wanted,
                                             const std::vector<TensorInfo>& outputs) {
   const std::string_view type = wanted == Precision::fp16   ? "half"
                                 : wanted == Precision::int8 ? "int8"

@@ -78,16 +78,15 @@ class Batch {
                   bool filled) {
     TensorView view{.name = info.name, .dtype = info.dtype, .shape = info.shape};
     view.shape.front() = rows;
-    const std::size_t bytes =
-        row_bytes(info.dtype, info.shape) * static_cast<std::size_t>(rows);
+    const std::size_t bytes = row_bytes(info.dtype, info.shape) * static_cast<std::size_t>(rows);
     host_.emplace_back(bytes);
     if (filled) fill({host_.back().data(), bytes}, info.dtype);
     view.data = host_.back().data();
     if (!on_gpu) return view;
     device_.emplace_back(bytes);
-    cuda::check(cudaMemcpy(device_.back().data(), host_.back().data(), bytes,
-                           cudaMemcpyHostToDevice),
-                "copying the benchmark's batch");
+    cuda::check(
+        cudaMemcpy(device_.back().data(), host_.back().data(), bytes, cudaMemcpyHostToDevice),
+        "copying the benchmark's batch");
     view.data = device_.back().data();
     view.device = device;
     view.stream = stream;
@@ -102,8 +101,7 @@ class Batch {
 /// One stream's requests.
 struct Lane {
   Lane(TensorRtEngine& engine, const MeasureOptions& options)
-      : context(engine),
-        batch(engine, options.batch, !options.transfers, context.stream()) {
+      : context(engine), batch(engine, options.batch, !options.transfers, context.stream()) {
     if (options.transfers) context.time_requests();
   }
 
@@ -154,7 +152,7 @@ void on_all(std::vector<std::unique_ptr<Lane>>& lanes, int device, auto body) {
 }
 
 std::vector<double> gather(const std::vector<std::unique_ptr<Lane>>& lanes,
-                           std::vector<double> Lane::* member) {
+                           std::vector<double> Lane::*member) {
   std::vector<double> all;
   for (const std::unique_ptr<Lane>& lane : lanes) {
     all.insert(all.end(), ((*lane).*member).begin(), ((*lane).*member).end());

@@ -53,9 +53,9 @@ nlohmann::json key_of(const BuildPlan& plan, const Gpu& gpu) {
 }
 
 std::string now_utc() {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(
-                         std::chrono::system_clock::now())));
+  return fmt::format(
+      "{:%Y-%m-%dT%H:%M:%SZ}",
+      fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())));
 }
 
 }  // namespace
@@ -71,8 +71,7 @@ std::filesystem::path store_folder(const std::filesystem::path& store) {
   return folder;
 }
 
-StoredPlan::StoredPlan(const BuildPlan& plan, const Gpu& gpu)
-    : key_(key_of(plan, gpu)), gpu_(gpu) {
+StoredPlan::StoredPlan(const BuildPlan& plan, const Gpu& gpu) : key_(key_of(plan, gpu)), gpu_(gpu) {
   const BatchRange& range = plan.config.batch;
   const std::string key = key_.dump();
   file_ = store_folder(plan.config.plan.store) /
@@ -94,13 +93,10 @@ std::string StoredPlan::problem() const {
 }
 
 void StoredPlan::write(std::span<const std::byte> plan, double build_seconds) const {
-  const nlohmann::json manifest = {{"key", key_},
-                                   {"plan_sha256", sha256(plan)},
-                                   {"plan_bytes", plan.size()},
-                                   {"gpu_uuid", gpu_.uuid},
-                                   {"build_seconds", build_seconds},
-                                   {"built", now_utc()},
-                                   {"caft", version()}};
+  const nlohmann::json manifest = {
+      {"key", key_},           {"plan_sha256", sha256(plan)},    {"plan_bytes", plan.size()},
+      {"gpu_uuid", gpu_.uuid}, {"build_seconds", build_seconds}, {"built", now_utc()},
+      {"caft", version()}};
   write_file_atomically(file_, plan);
   write_file_atomically(manifest_of(file_), manifest.dump(2) + "\n");
 }

@@ -26,8 +26,8 @@ class BuildProgress final : public nvinfer1::IProgressMonitor {
  private:
   const PlanOptions& options_;
   std::string backbone_;
-  std::mutex mutex_;           ///< guards what follows
-  std::string phase_;          ///< the outermost one
+  std::mutex mutex_;   ///< guards what follows
+  std::string phase_;  ///< the outermost one
   std::int32_t steps_ = 0;
   std::atomic<bool> stopped_{false};
 };

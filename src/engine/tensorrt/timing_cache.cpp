@@ -26,8 +26,8 @@ std::vector<std::byte> read_if_there(const std::filesystem::path& file) {
 }  // namespace
 
 TimingCache::TimingCache(const std::filesystem::path& store, nvinfer1::IBuilderConfig& options)
-    : file_(store_folder(store) / fmt::format("timing-trt{}-{}.cache", library_version(),
-                                              current_gpu().file_name())) {
+    : file_(store_folder(store) /
+            fmt::format("timing-trt{}-{}.cache", library_version(), current_gpu().file_name())) {
   const std::vector<std::byte> bytes = read_if_there(file_);
   cache_.reset(options.createTimingCache(bytes.data(), bytes.size()));
   if (!cache_ && !bytes.empty()) cache_.reset(options.createTimingCache(nullptr, 0));
@@ -46,8 +46,7 @@ void TimingCache::save(nvinfer1::IBuilderConfig& options) {
     }
     const std::unique_ptr<nvinfer1::IHostMemory> bytes(cache_->serialize());
     if (!bytes) return;
-    write_file_atomically(file_,
-                          {static_cast<const std::byte*>(bytes->data()), bytes->size()});
+    write_file_atomically(file_, {static_cast<const std::byte*>(bytes->data()), bytes->size()});
   } catch (const Error& error) {
     log_warn("the timing cache was not kept: {}", error.what());
   }

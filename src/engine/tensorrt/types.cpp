@@ -19,8 +19,9 @@ DType to_dtype(nvinfer1::DataType type, const std::string& tensor) {
     case nvinfer1::DataType::kINT32:
       return DType::i32;
     default:
-      throw Error(ErrorKind::bad_input,
-                  "tensor '" + tensor + "' of the plan has an element type that caft does not carry");
+      throw Error(
+          ErrorKind::bad_input,
+          "tensor '" + tensor + "' of the plan has an element type that caft does not carry");
   }
 }
 

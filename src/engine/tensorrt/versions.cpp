@@ -129,8 +129,8 @@ Typing quantized_typing() {
 #endif
 }
 
-std::unique_ptr<nvinfer1::INetworkDefinition> make_network(
-    nvinfer1::IBuilder& builder, [[maybe_unused]] Typing typing) {
+std::unique_ptr<nvinfer1::INetworkDefinition> make_network(nvinfer1::IBuilder& builder,
+                                                           [[maybe_unused]] Typing typing) {
   nvinfer1::NetworkDefinitionCreationFlags flags = 0;
 #if NV_TENSORRT_MAJOR == 10
   if (typing == Typing::strong) {
