@@ -23,9 +23,8 @@ int fail(const std::string& message, int code) {
   return code;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+/// Returns the exit code. Throws only what making the options throws: out of memory.
+int run(int argc, char** argv) {
   caft::cli::Session session;
   CLI::App app(
       "Cached-activation fine-tuning: train image classifiers on cached features of frozen "
@@ -63,5 +62,16 @@ int main(int argc, char** argv) {
     return fail(error.what(), error.kind() == caft::ErrorKind::usage ? 2 : 1);
   } catch (const std::exception& error) {
     return fail(error.what(), 1);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (...) {
+    std::fputs("error: out of memory\n", stderr);
+    return 1;
   }
 }

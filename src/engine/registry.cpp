@@ -45,6 +45,7 @@ constexpr std::array<Entry, 3> entries{{
 
 std::vector<std::string> backend_names() {
   std::vector<std::string> names;
+  names.reserve(entries.size());
   for (const Entry& entry : entries) names.emplace_back(entry.name);
   return names;
 }

@@ -256,6 +256,7 @@ void run_device_lanes(Run& run, bool infer) {
     }
   };
   std::vector<std::jthread> drivers;
+  drivers.reserve(lanes.size());
   for (Engine* engine : lanes) {
     drivers.emplace_back([&, engine] {
       guarded([&] {
@@ -276,6 +277,7 @@ void run_device_lanes(Run& run, bool infer) {
   {
     std::vector<std::jthread> readers;
     const int count = usable_cores();
+    readers.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i) {
       readers.emplace_back([&] {
         guarded([&] {

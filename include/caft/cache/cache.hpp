@@ -24,6 +24,7 @@ using SampleKey = Key128;
 
 /// What must be the same for features to be comparable (`hard`), and what may differ within the
 /// precision's tolerance (`soft`). docs/cache_format.md lists the fields.
+// NOLINTNEXTLINE(bugprone-exception-escape): a json value moves without throwing
 struct Fingerprint {
   nlohmann::json hard;
   nlohmann::json soft;

@@ -25,8 +25,10 @@ const char* name_of(Judge judge) {
 }
 
 std::vector<double> default_path() {
+  constexpr int steps = 12;
   std::vector<double> path;
-  for (int i = 0; i < 12; ++i) path.push_back(std::pow(10.0, 1 - 0.5 * i));
+  path.reserve(steps);
+  for (int i = 0; i < steps; ++i) path.push_back(std::pow(10.0, 1 - 0.5 * i));
   return path;
 }
 

@@ -76,6 +76,7 @@ class Fit {
   std::vector<std::uint32_t> judging_samples() const {
     if (plan_.judge == Judge::validation) return {data_.val.begin(), data_.val.end()};
     std::vector<std::uint32_t> samples;
+    samples.reserve(judges_.size());
     for (const std::size_t i : judges_) samples.push_back(data_.train[i]);
     return samples;
   }

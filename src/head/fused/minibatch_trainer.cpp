@@ -146,6 +146,7 @@ class Run {
     result.scored = parts_.val;
     if (!parts_.val.empty()) result.scored_logits = network_->validation_logits();
     std::vector<double> times;
+    times.reserve(state_.history.size());
     for (const EpochRecord& record : state_.history) times.push_back(record.milliseconds);
     const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
     std::ranges::nth_element(times, middle);

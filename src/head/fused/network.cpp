@@ -105,6 +105,7 @@ void Network::plan_tiles() {
     }
   }
   const auto threads = static_cast<std::size_t>(team_->size());
+  cost = std::max<std::size_t>(cost, 1);  // a network without layers
   tiles_.resize(threads);
   std::size_t spent = 0;
   for (const Tile& tile : all) {
