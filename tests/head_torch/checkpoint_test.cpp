@@ -134,7 +134,7 @@ TEST(Checkpoint, ABrokenFileIsRefusedAndTensorsStayAsTheyAre) {
   const nlohmann::json signature = {{"kind", "test"}};
   const NamedTensors tensors = {{"a", torch::arange(6).to(torch::kFloat)},
                                 {"counter", torch::tensor({-3}, torch::kLong)}};
-  save_checkpoint(file, signature, {.optimizer_steps = 4, .history = {{}}}, tensors);
+  save_checkpoint(file, signature, {.optimizer_steps = 4, .history = {{.epoch = 1}}}, tensors);
   NamedTensors copy = {{"a", torch::zeros({6})}, {"counter", torch::zeros({1}, torch::kLong)}};
   const RunState state = load_checkpoint(file, signature, copy);
   EXPECT_EQ(state.optimizer_steps, 4);
