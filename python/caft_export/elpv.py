@@ -12,7 +12,7 @@ from typing import Any
 from caft_export.errors import ExportError, UsageError
 from caft_export.images import elpv_data_folder
 from caft_export.progress import say
-from caft_export.publish import published_folder, sync
+from caft_export.publish import published_folder, sync, sync_file_system
 
 README = "README.txt"
 _TEXT = """ELPV: photographs of solar cells by electroluminescence
@@ -45,12 +45,15 @@ def elpv(arguments: argparse.Namespace) -> dict[str, Any]:
         say(f"{out} is complete already")
     else:
         with published_folder(out, force=_is_ours(out), ours=README, sync_files=False) as folder:
+            copied = False
             for target, name in plan.items():
                 place = folder / target
                 place.parent.mkdir(parents=True, exist_ok=True)
-                _link(data / name, place)
+                copied = not _link(data / name, place) or copied
             (folder / README).write_text(readme, encoding="utf-8")
             sync(folder / README)
+            if copied:
+                sync_file_system(folder)
         say(f"laid out {total} images in {out}")
     counts: dict[str, dict[str, int]] = {}
     for target in plan:
@@ -112,9 +115,11 @@ def _is_laid_out(out: Path, plan: dict[str, str], data: Path, readme: str) -> bo
     )
 
 
-def _link(source: Path, target: Path) -> None:
+def _link(source: Path, target: Path) -> bool:
+    """False where the file had to be copied."""
     try:
         os.link(source, target)
     except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)
-        sync(target)
+        shutil.copy2(source, target)
+        return False
+    return True
