@@ -13,7 +13,7 @@ say() { printf 'setup: %s\n' "$1"; }
 
 packages=(build-essential cmake ninja-build ccache pkg-config python3 python3-venv python3-torch python3-torchvision
   libjpeg62-turbo-dev libpng-dev libwebp-dev libsqlite3-dev libfmt-dev libspdlog-dev libcli11-dev nlohmann-json3-dev
-  libxxhash-dev libssl-dev libprotobuf-dev protobuf-compiler libdnnl-dev ca-certificates)
+  libxxhash-dev libssl-dev libprotobuf-dev protobuf-compiler ca-certificates)
 test_packages=(libtorch-dev libgtest-dev libgmock-dev libbenchmark-dev chromium clang-16 clang-format-16 clang-tidy-16 fonts-dejavu-core)
 [ "$level" = demo ] || packages+=("${test_packages[@]}")
 
