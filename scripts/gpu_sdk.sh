@@ -27,7 +27,7 @@ fi
 
 missing=()
 command -v mvn >/dev/null || missing+=(maven)
-command -v cargo >/dev/null || missing+=(cargo)
+command -v cargo >/dev/null || missing+=(cargo-web)  # Debian's cargo is too old for these crates
 command -v unzip >/dev/null || missing+=(unzip)
 if [ ${#missing[@]} -gt 0 ]; then
   say "installing Debian packages: ${missing[*]}"
