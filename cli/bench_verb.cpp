@@ -27,11 +27,7 @@ struct BenchVerb {
   int passes = 1;
 };
 
-nlohmann::json latency_json(const LatencySummary& latency) {
-  return {{"mean", latency.mean}, {"p50", latency.p50}, {"p90", latency.p90}, {"p99", latency.p99}};
-}
-
-std::string latency_text(const LatencySummary& latency) {
+std::string latency_text(const Percentiles& latency) {
   return fmt::format("mean {:.2f}, p50 {:.2f}, p90 {:.2f}, p99 {:.2f} ms", latency.mean,
                      latency.p50, latency.p90, latency.p99);
 }
@@ -82,8 +78,8 @@ void run_bench(const BenchVerb& verb, const Session& session) {
                          {"batch", batch},
                          {"contexts", engine.contexts},
                          {"images_per_second", engine.images_per_second},
-                         {"batch_latency_ms", latency_json(engine.batch_latency)},
-                         {"single_latency_ms", latency_json(engine.single_latency)}};
+                         {"batch_latency_ms", percentiles_json(engine.batch_latency)},
+                         {"single_latency_ms", percentiles_json(engine.single_latency)}};
   std::vector<PlanMeasurement> lines;
   if (PlanEngine* plan = backbone.engine->plan()) {
     lines = sweep_plan(verb, *plan, batch);

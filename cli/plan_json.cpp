@@ -11,11 +11,11 @@ nlohmann::json ports_json(const std::vector<TensorInfo>& ports) {
   return json;
 }
 
+}  // namespace
+
 nlohmann::json percentiles_json(const Percentiles& times) {
   return {{"mean", times.mean}, {"p50", times.p50}, {"p90", times.p90}, {"p99", times.p99}};
 }
-
-}  // namespace
 
 nlohmann::json plan_json(const PlanSummary& summary) {
   nlohmann::json profiles = nlohmann::json::array(), layers = nlohmann::json::array();

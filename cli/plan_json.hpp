@@ -7,6 +7,9 @@
 
 namespace caft::cli {
 
+/// {mean, p50, p90, p99}
+nlohmann::json percentiles_json(const Percentiles& times);
+
 /// {plan, tensorrt, gpu, foreign, inputs, outputs, profiles, device_memory, bytes, build_seconds,
 /// layers, warnings}
 nlohmann::json plan_json(const PlanSummary& summary);

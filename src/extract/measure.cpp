@@ -5,7 +5,6 @@
 #include <chrono>
 #include <exception>
 #include <mutex>
-#include <numeric>
 #include <random>
 #include <thread>
 
@@ -20,20 +19,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-LatencySummary summarize(std::vector<double> milliseconds) {
-  if (milliseconds.empty()) return {};
-  std::ranges::sort(milliseconds);
-  const auto at = [&](double share) {
-    return milliseconds[static_cast<std::size_t>(share *
-                                                 static_cast<double>(milliseconds.size() - 1))];
-  };
-  const double sum = std::accumulate(milliseconds.begin(), milliseconds.end(), 0.0);
-  return {.mean = sum / static_cast<double>(milliseconds.size()),
-          .p50 = at(0.5),
-          .p90 = at(0.9),
-          .p99 = at(0.99)};
 }
 
 /// One context with its own pixels and features.
@@ -102,7 +87,7 @@ EngineMeasurement measure_engine(const Backbone& backbone, double seconds) {
   everyone_for(seconds / 5, false);
   const double wall = everyone_for(seconds, true);
   result.images_per_second = static_cast<double>(latencies.size() * batch) / wall;
-  result.batch_latency = summarize(std::move(latencies));
+  result.batch_latency = percentiles(std::move(latencies));
 
   Runner one(backbone, 1);
   std::vector<double> single;
@@ -110,7 +95,7 @@ EngineMeasurement measure_engine(const Backbone& backbone, double seconds) {
   const auto start = Clock::now();
   do single.push_back(one.run());
   while (seconds_since(start) < seconds / 2);
-  result.single_latency = summarize(std::move(single));
+  result.single_latency = percentiles(std::move(single));
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "caft/core/percentiles.hpp"
 #include "caft/engine/engine.hpp"
 
 namespace caft {
@@ -37,10 +38,6 @@ struct PlanSummary {
   std::vector<PlanLayer> layers;
   /// Where the layers are not what was asked for: "asked for fp16, but 3 of 60 layers are float".
   std::vector<std::string> warnings;
-};
-
-struct Percentiles {
-  double mean = 0, p50 = 0, p90 = 0, p99 = 0;  ///< milliseconds
 };
 
 /// One line of a benchmark: a batch size and a number of streams.

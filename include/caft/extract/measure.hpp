@@ -4,19 +4,16 @@
 #include <string>
 #include <vector>
 
+#include "caft/core/percentiles.hpp"
 #include "caft/data/dataset.hpp"
 #include "caft/extract/extractor.hpp"
 
 namespace caft {
 
-struct LatencySummary {
-  double mean = 0, p50 = 0, p90 = 0, p99 = 0;  ///< milliseconds
-};
-
 struct EngineMeasurement {
-  double images_per_second = 0;   ///< all contexts busy, batches of engine->batch().opt
-  LatencySummary batch_latency;   ///< of one such request
-  LatencySummary single_latency;  ///< of one image, one request at a time
+  double images_per_second = 0;  ///< all contexts busy, batches of engine->batch().opt
+  Percentiles batch_latency;     ///< of one such request
+  Percentiles single_latency;    ///< of one image, one request at a time
   int contexts = 0;
 };
 

@@ -6,7 +6,6 @@
 #include <exception>
 #include <map>
 #include <mutex>
-#include <numeric>
 #include <random>
 #include <thread>
 
@@ -24,19 +23,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-Percentiles summarize(std::vector<double> values) {
-  if (values.empty()) return {};
-  std::ranges::sort(values);
-  const auto at = [&](double share) {
-    return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
-  };
-  const double sum = std::accumulate(values.begin(), values.end(), 0.0);
-  return {.mean = sum / static_cast<double>(values.size()),
-          .p50 = at(0.5),
-          .p90 = at(0.9),
-          .p99 = at(0.99)};
 }
 
 /// Seeded random bytes that are small positive numbers in any element type.
@@ -173,7 +159,7 @@ class LayerTimes final : public nvinfer1::IProfiler {
   }
   [[nodiscard]] const std::vector<std::string>& order() const { return order_; }
   [[nodiscard]] double median(const std::string& layer) const {
-    return summarize(times_.at(layer)).p50;
+    return percentiles(times_.at(layer)).p50;
   }
 
  private:
@@ -214,12 +200,12 @@ PlanMeasurement TensorRtEngine::measure(const MeasureOptions& options) {
   const double images = static_cast<double>(latency.size()) * options.batch;
   result.images_per_second = images / wall;
   if (joules_before >= 0) result.joules_per_image = joules / images;
-  result.latency = summarize(std::move(latency));
-  result.enqueue = summarize(gather(lanes, &Lane::enqueue));
+  result.latency = percentiles(std::move(latency));
+  result.enqueue = percentiles(gather(lanes, &Lane::enqueue));
   if (options.transfers) {
-    result.h2d = summarize(gather(lanes, &Lane::h2d));
-    result.gpu = summarize(gather(lanes, &Lane::gpu));
-    result.d2h = summarize(gather(lanes, &Lane::d2h));
+    result.h2d = percentiles(gather(lanes, &Lane::h2d));
+    result.gpu = percentiles(gather(lanes, &Lane::gpu));
+    result.d2h = percentiles(gather(lanes, &Lane::d2h));
   }
   return result;
 }
