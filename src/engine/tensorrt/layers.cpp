@@ -94,14 +94,12 @@ std::vector<PlanLayer> read_layers(nvinfer1::ICudaEngine& engine) {
 }
 
 Precision widest_precision(const std::vector<PlanLayer>& layers) {
-  constexpr std::array<std::pair<std::string_view, Precision>, 3> order{
-      {{"int8", Precision::int8}, {"half", Precision::fp16}, {"bf16", Precision::bf16}}};
-  for (const auto& [type, precision] : order) {
-    if (std::ranges::any_of(layers, [&](const PlanLayer& layer) { return has(layer, type); })) {
-      return precision;
-    }
-  }
-  return Precision::fp32;
+  const auto any = [&](std::string_view type) {
+    return std::ranges::any_of(layers, [&](const PlanLayer& layer) { return has(layer, type); });
+  };
+  if (any("int8")) return Precision::int8;
+  if (any("half")) return Precision::fp16;
+  return any("bf16") ? Precision::bf16 : Precision::fp32;
 }
 
 std::vector<std::string> precision_warnings(const std::vector<PlanLayer>& layers, Precision wanted,

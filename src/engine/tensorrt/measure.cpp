@@ -122,6 +122,7 @@ void on_all(std::vector<std::unique_ptr<Lane>>& lanes, int device, auto body) {
   std::exception_ptr error;
   {
     std::vector<std::jthread> threads;
+    threads.reserve(lanes.size());
     for (const std::unique_ptr<Lane>& lane : lanes) {
       threads.emplace_back([&] {
         try {
@@ -177,6 +178,7 @@ PlanMeasurement TensorRtEngine::measure(const MeasureOptions& options) {
   const int device = this->device().index;
   cuda::set_device(device);
   std::vector<std::unique_ptr<Lane>> lanes;
+  lanes.reserve(static_cast<std::size_t>(options.streams));
   for (int i = 0; i < options.streams; ++i) {
     lanes.push_back(std::make_unique<Lane>(*this, options));
   }
