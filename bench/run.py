@@ -147,9 +147,9 @@ def memory(caft: Path, build: Path, folder: Path, rows: int) -> dict:
     subprocess.run(["rm", "-rf", WORK / "cache-memory"], check=True)
     caching, _ = peak_mib(caft, "cache", folder, "--backbone", "resnet50", "--cache", WORK / "cache-memory", "--json")
     result = {"rows": rows, "caching_mib": caching, "cache_mib": rows * 2048 * 2 / 2**20}
-    for optimizer in ("adamw", "lbfgs"):
-        peak, output = peak_mib(build / "bin/train_synthetic", cache, optimizer)
-        result[optimizer] = {"peak_mib": peak, **json.loads(output)}
+    for name in ("adamw", "lbfgs", "lbfgs unsplit"):
+        peak, output = peak_mib(build / "bin/train_synthetic", cache, *name.split())
+        result[name] = {"peak_mib": peak, **json.loads(output)}
     return result
 
 
