@@ -6,10 +6,11 @@ endif()
 find_program(CAFT_CCACHE ccache)
 if(CAFT_CCACHE)
   # Precompiled headers are cached only when ccache may trust their time stamps and defines. Paths
-  # below the build folder are hashed relative to it, so that all build folders share results.
+  # below the source folder are hashed relative to the build folder, so that all build folders and
+  # all checkouts share results.
   set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env
       CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-      CCACHE_NOHASHDIR=1 "CCACHE_BASEDIR=${CMAKE_BINARY_DIR}" "${CAFT_CCACHE}")
+      CCACHE_NOHASHDIR=1 "CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}" "${CAFT_CCACHE}")
 endif()
 
 add_library(caft_options INTERFACE)
