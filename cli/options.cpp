@@ -36,6 +36,11 @@ std::vector<int> parse_devices(const std::string& text) {
 
 }  // namespace
 
+Optimizer optimizer_of(const std::string& name) {
+  if (name == "lbfgs") return Optimizer::lbfgs;
+  return name == "sgd" ? Optimizer::sgd : Optimizer::adamw;
+}
+
 void EngineOptions::add_to(CLI::App& app) {
   app.add_option("--backend", backend, "Inference backend (default: the fastest that runs here)");
   app.add_option("--precision", precision, "Precision of the backbone (default: auto)")

@@ -9,8 +9,12 @@
 #include "caft/core/progress.hpp"
 #include "caft/extract/backbone.hpp"
 #include "caft/extract/cache_dataset.hpp"
+#include "caft/head/trainer.hpp"
 
 namespace caft::cli {
+
+/// "lbfgs", "sgd", else AdamW.
+Optimizer optimizer_of(const std::string& name);
 
 /// How an engine is made: --backend, --precision, --threads, --batch.
 struct EngineOptions {

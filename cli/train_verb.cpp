@@ -3,10 +3,9 @@
 
 #include "caft/core/error.hpp"
 #include "caft/model/fit.hpp"
-#include "caft/report/report.hpp"
-#include "caft/report/report_data.hpp"
 #include "options.hpp"
 #include "output.hpp"
+#include "save_model.hpp"
 #include "verbs.hpp"
 
 namespace caft::cli {
@@ -20,39 +19,16 @@ struct TrainVerb {
   TrainConfig config;
 };
 
-Optimizer optimizer_of(const TrainVerb& verb) {
+Optimizer chosen_optimizer(const TrainVerb& verb) {
   if (verb.optimizer.empty()) {
     return verb.config.head == "linear" ? Optimizer::lbfgs : Optimizer::adamw;
   }
-  if (verb.optimizer == "lbfgs") return Optimizer::lbfgs;
-  return verb.optimizer == "sgd" ? Optimizer::sgd : Optimizer::adamw;
+  return optimizer_of(verb.optimizer);
 }
 
 TrainDevice device_of(const std::string& name) {
   if (name == "cuda") return TrainDevice::cuda;
   return name == "cpu" ? TrainDevice::cpu : TrainDevice::automatic;
-}
-
-nlohmann::json training_json(const TrainConfig& config, const TrainOutcome& outcome) {
-  nlohmann::json history = nlohmann::json::array();
-  for (const EpochRecord& record : outcome.history) {
-    history.push_back({{"epoch", record.epoch},
-                       {"train_loss", record.train_loss},
-                       {"val_loss", record.val_loss},
-                       {"val_accuracy", record.val_accuracy},
-                       {"learning_rate", record.learning_rate}});
-  }
-  return {{"head", config.head},
-          {"optimizer", to_string(config.optimizer)},
-          {"seed", config.seed},
-          {"epochs", outcome.history.size()},
-          {"seconds", outcome.seconds},
-          {"epoch_ms", outcome.epoch_ms},
-          {"temperature", outcome.temperature},
-          {"balanced", config.balanced},
-          {"label_smoothing", config.label_smoothing},
-          {"details", outcome.details},
-          {"history", history}};
 }
 
 nlohmann::json summary_json(const FitResult& fit, const std::string& folder) {
@@ -72,13 +48,13 @@ nlohmann::json summary_json(const FitResult& fit, const std::string& folder) {
 
 void run_train(TrainVerb verb, const Session& session) {
   Dataset dataset = open_dataset(verb.data);
-  nlohmann::json split = apply_hold_out(dataset, verb.hold_out);
+  const nlohmann::json split = apply_hold_out(dataset, verb.hold_out);
   const Backbone backbone = open_backbone(verb.backbone.name, verb.backbone.resolve());
   ConsoleProgress progress;
   const CachedDataset cached = cache_dataset(dataset, backbone, verb.cache.resolve(&progress));
   warn_of_bad_files(cached);
 
-  verb.config.optimizer = optimizer_of(verb);
+  verb.config.optimizer = chosen_optimizer(verb);
   verb.config.schedule = verb.schedule == "constant" ? Schedule::constant : Schedule::cosine;
   verb.config.device = device_of(verb.device);
   verb.config.threads = verb.backbone.engine.threads;
@@ -86,21 +62,7 @@ void run_train(TrainVerb verb, const Session& session) {
     throw Error(ErrorKind::usage, "--resume needs --checkpoint FILE, which it continues from");
   }
   FitResult fit = fit_model(dataset, cached, backbone, verb.config, &progress);
-  fit.model.data["path"] = std::filesystem::absolute(verb.data).lexically_normal().string();
-  fit.model.data["split"] = split;
-  fit.model.data["cache"] = std::filesystem::absolute(cached.cache.folder()).string();
-  fit.model.training = training_json(verb.config, fit.outcome);
-  fit.model.save(verb.out);
-
-  nlohmann::json report = {{"title", dataset.name}};
-  report["dataset"] = dataset_section(dataset, verb.data, cached.bad);
-  report["backbone"] = backbone_section(backbone);
-  report["cache"] = cache_json(cached, backbone);
-  report["training"] = fit.model.training;
-  report["validation"] = metrics_section(fit.validation, dataset.classes);
-  report["validation"]["split"] =
-      dataset.of_split(Split::val).empty() ? "inside the training part" : "val";
-  save_report(verb.out, report);
+  save_model(fit, verb.config, {dataset, verb.data, split, backbone, cached}, verb.out);
 
   const nlohmann::json json = summary_json(fit, verb.out);
   if (session.json) return print_json(json);

@@ -17,6 +17,7 @@ struct Session {
 void add_zoo(CLI::App& app, Session& session);
 void add_cache(CLI::App& app, Session& session);
 void add_train(CLI::App& app, Session& session);
+void add_sweep(CLI::App& app, Session& session);
 void add_eval(CLI::App& app, Session& session);
 void add_predict(CLI::App& app, Session& session);
 void add_bench(CLI::App& app, Session& session);

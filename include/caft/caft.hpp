@@ -16,6 +16,7 @@
 #include "caft/head/trainer.hpp"
 #include "caft/image/image.hpp"
 #include "caft/image/preprocess.hpp"
+#include "caft/lab/sweep.hpp"
 #include "caft/model/evaluate.hpp"
 #include "caft/model/fit.hpp"
 #include "caft/model/model.hpp"

@@ -5,40 +5,10 @@
 
 #include "caft/core/error.hpp"
 #include "model/feature_logits.hpp"
+#include "model/gather.hpp"
 
 namespace caft {
 namespace {
-
-/// The samples that training sees, renumbered from 0, with their rows in the feature matrix.
-struct Gathered {
-  FeatureMatrix features;
-  std::vector<std::int32_t> labels;
-  std::vector<std::uint8_t> multi_hot;
-  std::vector<std::uint32_t> train, val;
-};
-
-Gathered gather(const Dataset& dataset, const CachedDataset& cached) {
-  Gathered gathered;
-  std::vector<SampleKey> keys;
-  for (std::size_t i = 0; i < dataset.samples.size(); ++i) {
-    const Sample& sample = dataset.samples[i];
-    if (sample.split == Split::test || !cached.keys[i]) continue;
-    const auto number = static_cast<std::uint32_t>(keys.size());
-    (sample.split == Split::val ? gathered.val : gathered.train).push_back(number);
-    keys.push_back(*cached.keys[i]);
-    if (dataset.multi_label) {
-      const std::size_t start = gathered.multi_hot.size();
-      gathered.multi_hot.resize(start + dataset.classes.size());
-      for (const std::int32_t label : sample.labels) {
-        gathered.multi_hot[start + static_cast<std::size_t>(label)] = 1;
-      }
-    } else {
-      gathered.labels.push_back(sample.labels.front());
-    }
-  }
-  gathered.features = cached.cache.read(keys);
-  return gathered;
-}
 
 void require_two_classes(const Dataset& dataset, const Gathered& gathered) {
   if (gathered.train.empty()) {
@@ -89,17 +59,8 @@ FitResult fit_model(const Dataset& dataset, const CachedDataset& cached, const B
   const Gathered gathered = gather(dataset, cached);
   require_two_classes(dataset, gathered);
   const std::size_t classes = dataset.classes.size();
-  const FeatureView view{.data = gathered.features.data.get(),
-                         .dtype = gathered.features.dtype,
-                         .rows = gathered.features.rows,
-                         .dim = gathered.features.dim};
-  const TrainingData data{.features = view,
-                          .row_of = gathered.features.row_of,
-                          .labels = gathered.labels,
-                          .multi_hot = gathered.multi_hot,
-                          .classes = classes,
-                          .train = gathered.train,
-                          .val = gathered.val};
+  const FeatureView view = gathered.view();
+  const TrainingData data = gathered.training_data();
   FitResult result;
   result.outcome = make_trainer(config.head)->train(data, config, progress);
   if (progress != nullptr) progress->finish();

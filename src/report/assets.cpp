@@ -12,6 +12,7 @@ CAFT_ASSET(report_tables_js)
 CAFT_ASSET(report_matrix_js)
 CAFT_ASSET(report_run_js)
 CAFT_ASSET(report_results_js)
+CAFT_ASSET(report_lab_js)
 CAFT_ASSET(report_js)
 CAFT_ASSET(chart_js)
 CAFT_ASSET(chart_license)
@@ -38,6 +39,7 @@ std::string script() {
   all += between(caft_report_matrix_js_begin, caft_report_matrix_js_end);
   all += between(caft_report_run_js_begin, caft_report_run_js_end);
   all += between(caft_report_results_js_begin, caft_report_results_js_end);
+  all += between(caft_report_lab_js_begin, caft_report_lab_js_end);
   all += between(caft_report_js_begin, caft_report_js_end);
   return all + "})();\n";
 }

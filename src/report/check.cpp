@@ -23,7 +23,7 @@ struct Rule {
 
 constexpr std::array kTopLevel = {"title",      "created",    "caft_version", "command",
                                   "dataset",    "backbone",   "cache",        "training",
-                                  "validation", "evaluation", "machine"};
+                                  "validation", "evaluation", "machine",      "sweep"};
 
 constexpr std::array kRules = {
     Rule{"title", Kind::text},
@@ -135,6 +135,24 @@ constexpr std::array kRules = {
     Rule{"evaluation.mistakes[].predicted", Kind::texts},
     Rule{"evaluation.mistakes[].probability", Kind::number},
     Rule{"evaluation.mistakes[].thumbnail", Kind::picture},
+    Rule{"sweep", Kind::object},
+    Rule{"sweep.heads", Kind::number},
+    Rule{"sweep.folds", Kind::number},
+    Rule{"sweep.repeats", Kind::number},
+    Rule{"sweep.seconds", Kind::number},
+    Rule{"sweep.table", Kind::list},
+    Rule{"sweep.table[]", Kind::object},
+    Rule{"sweep.table[].optimizer", Kind::text},
+    Rule{"sweep.table[].l2", Kind::number},
+    Rule{"sweep.table[].learning_rate", Kind::number},
+    Rule{"sweep.table[].weight_decay", Kind::number},
+    Rule{"sweep.table[].label_smoothing", Kind::number},
+    Rule{"sweep.table[].balanced", Kind::flag},
+    Rule{"sweep.table[].mean", Kind::number},
+    Rule{"sweep.table[].std", Kind::number},
+    Rule{"sweep.table[].ci95", Kind::list},
+    Rule{"sweep.table[].ci95[]", Kind::number},
+    Rule{"sweep.table[].loss", Kind::number},
     Rule{"machine", Kind::object},
     Rule{"machine.cpu", Kind::text},
     Rule{"machine.cores", Kind::number},

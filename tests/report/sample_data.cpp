@@ -120,6 +120,29 @@ json metrics(const Counts& counts, const std::string& split) {
           {"reliability", bins}};
 }
 
+/// A path of five lambdas, and a head that diverged.
+json sweep() {
+  json table = json::array();
+  for (int i = 0; i < 5; ++i) {
+    const double mean = 0.86 - 0.01 * i * i;
+    table.push_back({{"optimizer", "lbfgs"},
+                     {"l2", std::pow(10.0, -i)},
+                     {"label_smoothing", 0.1},
+                     {"balanced", true},
+                     {"mean", mean},
+                     {"std", 0.01},
+                     {"ci95", {mean - 0.02, mean + 0.02}},
+                     {"loss", 0.4 + 0.1 * i}});
+  }
+  table.push_back({{"optimizer", "sgd"},
+                   {"learning_rate", 1000},
+                   {"weight_decay", 0},
+                   {"label_smoothing", 0},
+                   {"balanced", false},
+                   {"diverged", true}});
+  return {{"heads", 30}, {"folds", 5}, {"repeats", 1}, {"seconds", 1.25}, {"table", table}};
+}
+
 json mistakes(const Counts& counts, std::size_t most) {
   json list = json::array();
   double probability = 0.994;
@@ -223,6 +246,7 @@ json report_data(std::size_t classes) {
           {"training", training()},
           {"validation", validation},
           {"evaluation", evaluation},
+          {"sweep", sweep()},
           {"machine",
            {{"cpu", "a made-up processor"},
             {"cores", 2},

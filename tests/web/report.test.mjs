@@ -46,7 +46,7 @@ for (const name of REPORTS) {
 test("every section is there, named, and in the contents", () => visit("sample", {}, async (page) => {
   const titles = await page.locator("section h2").allTextContents();
   assert.deepEqual(titles, ["Metrics", "Data set", "What ran, and how fast", "Learning curves", "Confusion matrix",
-    "Classes", "Calibration", "Most confident mistakes"]);
+    "Classes", "Calibration", "Most confident mistakes", "Sweep"]);
   assert.deepEqual(await page.locator("nav a").allTextContents(), titles);
   for (const id of await page.$$eval("nav a", (links) => links.map((a) => a.getAttribute("href")))) {
     assert.equal(await page.locator(id).count(), 1, id);
@@ -64,7 +64,7 @@ test("headline numbers are the data's", () => visit("sample", {}, async (page) =
 
 test("plots are drawn, named and have their numbers in a table", () => visit("sample", {}, async (page) => {
   const painted = await paintedPixels(page);
-  assert.equal(painted.length, 5);
+  assert.equal(painted.length, 6);
   painted.forEach((pixels, i) => assert.ok(pixels > 2000, `plot ${i} has ${pixels} painted pixels`));
   for (const canvas of await page.locator("canvas").all()) {
     assert.equal(await canvas.getAttribute("role"), "img");

@@ -1,6 +1,7 @@
 // Mini-batch training on the CPU's cores.
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "head/fused/minibatch_network.hpp"
 #include "head/fused/random.hpp"
@@ -81,6 +82,12 @@ NetworkShape shape_of(const TrainingData& data, const TrainConfig& config) {
 
 std::uint64_t steps_of(const TrainingData& data, const NetworkShape& shape) {
   return (data.train.size() + shape.batch - 1) / shape.batch;
+}
+
+double rate_of(const TrainConfig& config, int epoch) {
+  if (config.schedule == Schedule::constant) return config.learning_rate;
+  const double turn = static_cast<double>(epoch - 1) / config.epochs;
+  return config.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * turn));
 }
 
 Update update_of(const TrainConfig& config, double rate, std::uint64_t step) {

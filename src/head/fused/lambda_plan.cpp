@@ -32,6 +32,11 @@ std::vector<double> default_path() {
   return path;
 }
 
+Lbfgs::Limits path_limits(double lambda) {
+  // Below 1e-6 lies the rounding of float sums.
+  return {.tolerance = std::clamp(0.03 * lambda, 1e-5, 1e-4), .iterations = 300};
+}
+
 std::size_t history_for(std::size_t stride, std::size_t classes, std::size_t problems,
                         const PlanLimits& limits) {
   std::size_t history = 10;

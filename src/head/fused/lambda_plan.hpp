@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "caft/head/trainer.hpp"
+#include "head/fused/lbfgs.hpp"
 
 namespace caft::fused {
 
@@ -45,6 +46,10 @@ std::size_t history_for(std::size_t stride, std::size_t classes, std::size_t pro
 /// From strong to weak, half a decade apart, 10 to 3e-5: with standardised features and a mean loss
 /// the best lambda lies inside.
 std::vector<double> default_path();
+
+/// When a fit that only judges lambda is done. A gradient of size g leaves the weights at most
+/// g / lambda away from the minimum, so that weak lambdas need smaller ones.
+Lbfgs::Limits path_limits(double lambda);
 
 /// FusedTrainer's L-BFGS; data and configuration are already checked.
 TrainOutcome train_by_lbfgs(const TrainingData& data, const TrainConfig& config,

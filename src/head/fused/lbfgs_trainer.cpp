@@ -13,12 +13,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// A gradient of size g leaves the weights at most g / lambda away from the minimum, so that weak
-// lambdas need smaller ones; below 1e-6 lies the rounding of float sums.
-Lbfgs::Limits path_limits(double lambda) {
-  return {.tolerance = std::clamp(0.03 * lambda, 1e-5, 1e-4), .iterations = 300};
-}
-
+// As path_limits, for the fit that is kept.
 Lbfgs::Limits final_limits(double lambda) {
   return {.tolerance = std::clamp(0.003 * lambda, 1e-6, 1e-5), .iterations = 1000};
 }

@@ -57,6 +57,9 @@ NetworkShape shape_of(const TrainingData& data, const TrainConfig& config);
 /// Steps of an epoch.
 std::uint64_t steps_of(const TrainingData& data, const NetworkShape& shape);
 
+/// The learning rate of epoch `epoch`, counted from 1.
+double rate_of(const TrainConfig& config, int epoch);
+
 /// The constants of optimiser step `step`, counted from 1 over all epochs.
 Update update_of(const TrainConfig& config, double rate, std::uint64_t step);
 

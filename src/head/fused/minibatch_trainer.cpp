@@ -2,12 +2,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numbers>
 #include <optional>
 #include <string>
 
 #include "caft/core/error.hpp"
-#include "caft/data/dataset.hpp"
 #include "head/fused/checkpoint.hpp"
 #include "head/fused/fused_trainer.hpp"
 #include "head/fused/minibatch_network.hpp"
@@ -16,37 +14,6 @@ namespace caft::fused {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-constexpr int kHoldOutFolds = 10;
-constexpr std::size_t kLeastForHoldOut = 20;
-
-/// The training samples in two: what is learnt from, and what choices are made on.
-struct Parts {
-  std::vector<std::uint32_t> train, val;
-};
-
-Parts split(const TrainingData& data, std::uint64_t seed) {
-  Parts parts{{data.train.begin(), data.train.end()}, {data.val.begin(), data.val.end()}};
-  if (!parts.val.empty() || parts.train.size() < kLeastForHoldOut) return parts;
-  const auto classes = strata(data, data.train);
-  const auto folds = stratified_folds(classes, kHoldOutFolds, seed);
-  std::vector<bool> stays(data.classes + 1, false);  // has the class a sample outside fold 0?
-  for (std::size_t i = 0; i < folds.size(); ++i) {
-    if (folds[i] != 0) stays[static_cast<std::size_t>(classes[i])] = true;
-  }
-  parts.train.clear();
-  for (std::size_t i = 0; i < folds.size(); ++i) {
-    const bool held_out = folds[i] == 0 && stays[static_cast<std::size_t>(classes[i])];
-    (held_out ? parts.val : parts.train).push_back(data.train[i]);
-  }
-  return parts;
-}
-
-double rate_of(const TrainConfig& config, int epoch) {
-  if (config.schedule == Schedule::constant) return config.learning_rate;
-  const double turn = static_cast<double>(epoch - 1) / config.epochs;
-  return config.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * turn));
-}
 
 TrainingData with_parts(TrainingData data, const Parts& parts) {
   data.train = parts.train;
@@ -60,7 +27,7 @@ class Run {
       ProgressSink* progress)
       : config_(config),
         progress_(progress),
-        parts_(split(data, config.seed)),
+        parts_(split_parts(data, config.seed)),
         data_(with_parts(data, parts_)),
         network_(make(data_, config)) {
     if (!config.checkpoint.empty()) identity_ = run_identity(data, config);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "caft/core/error.hpp"
+#include "caft/data/dataset.hpp"
 
 namespace caft::fused {
 namespace {
@@ -134,6 +135,25 @@ std::vector<std::int32_t> strata(const TrainingData& data, std::span<const std::
     result.push_back(static_cast<std::int32_t>(rarest));
   }
   return result;
+}
+
+Parts split_parts(const TrainingData& data, std::uint64_t seed) {
+  constexpr int kHoldOutFolds = 10;
+  constexpr std::size_t kLeastForHoldOut = 20;
+  Parts parts{{data.train.begin(), data.train.end()}, {data.val.begin(), data.val.end()}};
+  if (!parts.val.empty() || parts.train.size() < kLeastForHoldOut) return parts;
+  const auto classes = strata(data, data.train);
+  const auto folds = stratified_folds(classes, kHoldOutFolds, seed);
+  std::vector<bool> stays(data.classes + 1, false);  // has the class a sample outside fold 0?
+  for (std::size_t i = 0; i < folds.size(); ++i) {
+    if (folds[i] != 0) stays[static_cast<std::size_t>(classes[i])] = true;
+  }
+  parts.train.clear();
+  for (std::size_t i = 0; i < folds.size(); ++i) {
+    const bool held_out = folds[i] == 0 && stays[static_cast<std::size_t>(classes[i])];
+    (held_out ? parts.val : parts.train).push_back(data.train[i]);
+  }
+  return parts;
 }
 
 Score score(const TrainingData& data, std::span<const std::uint32_t> samples,

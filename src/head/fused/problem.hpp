@@ -21,6 +21,14 @@ void check_data(const TrainingData& data);
 /// that is rarest among `samples`, or `classes` when it has none.
 std::vector<std::int32_t> strata(const TrainingData& data, std::span<const std::uint32_t> samples);
 
+/// The training samples in two: what is learnt from, and what choices are made on.
+struct Parts {
+  std::vector<std::uint32_t> train, val;
+};
+/// `val` as it was given or, without one and from twenty samples on, a stratified tenth of `train`;
+/// a class whose samples would all be held out stays whole.
+Parts split_parts(const TrainingData& data, std::uint64_t seed);
+
 /// Cross-entropy and accuracy of logits, natural log, without weights or smoothing. Multi-label:
 /// mean over samples and labels, and subset accuracy.
 struct Score {
