@@ -18,13 +18,14 @@ from safetensors.numpy import save_file
 ROWS = 9
 
 
-def record(path: Path, size=(32, 32), name: str | None = None, rows: int = ROWS) -> None:
+def record(path: Path, size=(32, 32), name: str | None = None, rows: int = ROWS, grey: bool = False) -> None:
     """Runs the net on seeded images without graph optimisations, so that Q/DQ is taken literally."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    images = np.random.default_rng(7).normal(0, 1, (rows, 3, *size)).astype(np.float32)
+    images = np.random.default_rng(7).normal(0, 1, (rows, 1 if grey else 3, *size)).astype(np.float32)
+    images = np.ascontiguousarray(np.broadcast_to(images, (rows, 3, *size)))
     names = [output.name for output in session.get_outputs()]
     results = dict(zip(names, session.run(names, {"images": images})))
     save_file({"images": images, **results}, path.with_name(f"{name or path.stem}.safetensors"))
@@ -143,6 +144,19 @@ def baked_net(folder: Path) -> Path:
     return net.save(folder / "baked.onnx", ["N", 3, 32, 32], {"features": ["N", 4]})
 
 
+def sharp_net(folder: Path) -> Path:
+    """What bf16 cannot hold in its first layer: on grey images its weights cancel but for their last bits."""
+    net = Net(seed=8)
+    x = net.add("Pad", "images", exported_pads(net, [1, 0, 1, 0]), net.constant(0.0))
+    rest = np.linspace(-7, 7, 8) / 2**10
+    weights = 256 * np.stack([1 + rest, np.full(8, -0.5), np.full(8, -0.5)], axis=1)
+    x = net.add("Conv", x, net.constant(weights.reshape(8, 3, 1, 1)), kernel_shape=[1, 1])
+    x = net.add("Relu", net.conv(x, 8, 64, 3, pads=[1, 1, 1, 1]))
+    x = net.add("Relu", net.conv(x, 64, 64, 3, pads=[1, 1, 1, 1]))
+    net.add("Flatten", net.add("GlobalAveragePool", x), out="features")
+    return net.save(folder / "sharp.onnx", ["N", 3, 32, 32], {"features": ["N", 64]})
+
+
 def refused_nets(folder: Path, good: Path) -> None:
     """Files that no engine may accept."""
     net = Net(seed=6)
@@ -191,6 +205,7 @@ def main() -> None:
         baked_net(folder),
     ):
         record(path)
+    record(sharp_net(folder), grey=True)
     record(large_net(folder), (384, 512), rows=3)
     refused_nets(folder, conv)
 

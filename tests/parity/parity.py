@@ -7,8 +7,8 @@ photographs with `caft cache` in fp32 and in bf16, and compares the cached rows 
 PIL and torchvision transforms. Cosines are taken after subtracting the set's mean feature. Fails unless
 
 - fp32: cosine at least 0.9999 a sample, greatest difference within 1e-3 of the feature scale (its largest magnitude);
-- bf16, where the CPU has it: median cosine at least 0.99 and worst at least 0.95 (PyTorch's own bf16 autocast is shown
-  beside it: bf16 costs some networks more than others, whoever computes it);
+- bf16, where the CPU has it: cosine at least 0.99 a sample (PyTorch's own bf16 autocast is shown beside it: bf16 costs
+  some networks more than others, whoever computes it);
 - swapped colour channels would be noticed: on tinted photographs every cosine is then below 0.99, and without the swap
   at least 0.9999.
 """
@@ -200,7 +200,7 @@ def check(name: str, sources: list[Path], scratch: Path) -> dict:
         and result["difference"] <= 1e-3
         and result["tinted"] >= 0.9999
         and result["swapped"] < 0.99
-        and (result["bf16"] is None or (result["bf16"] >= 0.95 and result["bf16_median"] >= 0.99))
+        and (result["bf16"] is None or (result["bf16"] >= 0.99))
     )
     return result
 

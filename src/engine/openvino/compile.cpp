@@ -9,6 +9,7 @@
 #include "caft/core/error.hpp"
 #include "caft/core/system_info.hpp"
 #include "engine/openvino/convert.hpp"
+#include "engine/openvino/full_precision.hpp"
 
 namespace caft::openvino {
 namespace {
@@ -71,8 +72,12 @@ ov::CompiledModel compile(ov::Core& core, const std::shared_ptr<const ov::Model>
   if (const int threads = thread_limit(config); threads > 0) {
     options.insert(ov::inference_num_threads(threads));
   }
-  return guarded(ErrorKind::bad_input, "OpenVINO cannot compile " + config.onnx.string(), "",
-                 [&] { return core.compile_model(model, device, options); });
+  return guarded(ErrorKind::bad_input, "OpenVINO cannot compile " + config.onnx.string(), "", [&] {
+    if (precision != Precision::bf16) return core.compile_model(model, device, options);
+    const std::shared_ptr<ov::Model> marked = model->clone();
+    keep_first_convolutions(marked);
+    return core.compile_model(marked, device, options);
+  });
 }
 
 // The keys are OpenVINO's ExecutionNode attributes, whose header its wheel leaves out.

@@ -22,7 +22,8 @@ std::string runtime_version();
 std::string cpu_name(ov::Core& core);
 
 /// Compiles for throughput (as many streams as keep the cores busy) or latency. `precision` is one
-/// of fp32, bf16, fp16, int8. Throws Error(bad_input) naming the operator that cannot be compiled.
+/// of fp32, bf16 (its first layers in fp32: full_precision.hpp), fp16, int8. Throws
+/// Error(bad_input) naming the operator that cannot be compiled.
 ov::CompiledModel compile(ov::Core& core, const std::shared_ptr<const ov::Model>& model,
                           const EngineConfig& config, Precision precision);
 
