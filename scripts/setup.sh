@@ -43,6 +43,14 @@ else
   say "Python environment: up to date"
 fi
 
+# What only tests compare with (cleanlab).
+wanted=$(stamp_of python/requirements.txt python/requirements-test.txt)
+if [ "$level" != demo ] && [ "$(cat .venv/.caft-test-stamp 2>/dev/null)" != "$wanted" ]; then
+  say "what the tests compare with: python/requirements-test.txt"
+  .venv/bin/python -m pip install -q --disable-pip-version-check -r python/requirements.txt -r python/requirements-test.txt
+  echo "$wanted" > .venv/.caft-test-stamp
+fi
+
 if ! command -v npm >/dev/null && [ ! -x .venv/bin/npm ]; then
   say "Node.js: none on this machine, installing it into .venv"
   .venv/bin/python -m pip install -q --disable-pip-version-check -r python/requirements-node.txt

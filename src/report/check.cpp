@@ -21,9 +21,9 @@ struct Rule {
   Kind kind;
 };
 
-constexpr std::array kTopLevel = {"title",      "created",    "caft_version", "command",
-                                  "dataset",    "backbone",   "cache",        "training",
-                                  "validation", "evaluation", "machine",      "sweep"};
+constexpr std::array kTopLevel = {"title",    "created", "caft_version", "command",    "dataset",
+                                  "backbone", "cache",   "training",     "validation", "evaluation",
+                                  "machine",  "sweep",   "audit"};
 
 constexpr std::array kRules = {
     Rule{"title", Kind::text},
@@ -153,6 +153,26 @@ constexpr std::array kRules = {
     Rule{"sweep.table[].ci95", Kind::list},
     Rule{"sweep.table[].ci95[]", Kind::number},
     Rule{"sweep.table[].loss", Kind::number},
+    Rule{"audit", Kind::object},
+    Rule{"audit.samples", Kind::number},
+    Rule{"audit.seconds", Kind::number},
+    Rule{"audit.out_of_fold_accuracy", Kind::number},
+    Rule{"audit.counts", Kind::object},
+    Rule{"audit.overlaps", Kind::list},
+    Rule{"audit.overlaps[]", Kind::object},
+    Rule{"audit.overlaps[].first", Kind::text},
+    Rule{"audit.overlaps[].second", Kind::text},
+    Rule{"audit.overlaps[].share", Kind::number},
+    Rule{"audit.findings", Kind::list},
+    Rule{"audit.findings[]", Kind::object},
+    Rule{"audit.findings[].path", Kind::text},
+    Rule{"audit.findings[].kind", Kind::text},
+    Rule{"audit.findings[].score", Kind::number},
+    Rule{"audit.findings[].label", Kind::texts},
+    Rule{"audit.findings[].suggested", Kind::text},
+    Rule{"audit.findings[].thumbnail", Kind::picture},
+    Rule{"audit.findings[].other", Kind::text},
+    Rule{"audit.findings[].other_thumbnail", Kind::picture},
     Rule{"machine", Kind::object},
     Rule{"machine.cpu", Kind::text},
     Rule{"machine.cores", Kind::number},

@@ -50,4 +50,28 @@ def check_sweep(n):
         near("std", head["std"], np.std(accuracies, ddof=1), 1e-12)
 
 
+def check_confident_learning(n):
+    from cleanlab.count import compute_confident_joint, get_confident_thresholds
+    from cleanlab.dataset import find_overlapping_classes
+    from cleanlab.filter import find_label_issues
+    from cleanlab.rank import get_label_quality_scores
+
+    labels = np.array(n["labels"])
+    p = np.array(n["probabilities"], np.float32).reshape(len(labels), -1).astype(np.float64)
+    p /= p.sum(1, keepdims=True)
+    near("thresholds", n["thresholds"], get_confident_thresholds(labels, p), 1e-6)
+    near("joint", n["joint"], compute_confident_joint(labels, p, calibrate=False), 0)
+    near("quality", n["quality"], get_label_quality_scores(labels, p, method="self_confidence"), 1e-6)
+    issues = find_label_issues(labels, p, filter_by="confident_learning", n_jobs=1)
+    near("issues", np.array(n["suggested"]) >= 0, issues, 0)
+    if not issues.any():
+        sys.exit("there was nothing to find")
+    near("suggested", np.array(n["suggested"])[issues], p.argmax(1)[issues], 0)
+    theirs = find_overlapping_classes(labels=labels, pred_probs=p)
+    shares = {(a, b): s for a, b, s in theirs[["Class Index A", "Class Index B", "Joint Probability"]].values}
+    for a, b, share in n["overlaps"]:
+        # cleanlab rounds each cell of the joint to whole samples
+        near(f"overlap of {a} and {b}", share, shares[a, b], 2.01 / len(labels))
+
+
 globals()[f"check_{sys.argv[1]}"](json.load(open(sys.argv[2])))

@@ -143,6 +143,42 @@ json sweep() {
   return {{"heads", 30}, {"folds", 5}, {"repeats", 1}, {"seconds", 1.25}, {"table", table}};
 }
 
+/// Two findings of each kind, and three pairs of classes.
+json audit() {
+  json findings = json::array();
+  for (const char* kind :
+       {"label_error", "exact_duplicate", "near_duplicate", "leakage", "outlier"}) {
+    for (int i = 0; i < 2; ++i) {
+      const std::string name = std::string(kind) + "-" + std::to_string(i) + ".png";
+      findings.push_back({{"path", "photos/" + name},
+                          {"kind", kind},
+                          {"score", 0.9 - 0.1 * i},
+                          {"label", "daisy"},
+                          {"suggested", nullptr},
+                          {"thumbnail", picture(static_cast<std::size_t>(i), 3)}});
+      if (kind == std::string("label_error")) {
+        findings.back()["suggested"] = "rose";
+      } else if (kind != std::string("outlier")) {
+        findings.back()["other"] = "photos/first.png";
+        findings.back()["other_thumbnail"] = picture(2, 7);
+      }
+    }
+  }
+  return {{"samples", 2336},
+          {"seconds", 1.1},
+          {"out_of_fold_accuracy", 0.84},
+          {"counts",
+           {{"label_error", 31},
+            {"exact_duplicate", 2},
+            {"near_duplicate", 2},
+            {"leakage", 2},
+            {"outlier", 2}}},
+          {"overlaps",
+           {{{"first", "daisy"}, {"second", "rose"}, {"share", 0.04}},
+            {{"first", "daisy"}, {"second", "tulip"}, {"share", 0.01}}}},
+          {"findings", findings}};
+}
+
 json mistakes(const Counts& counts, std::size_t most) {
   json list = json::array();
   double probability = 0.994;
@@ -247,6 +283,7 @@ json report_data(std::size_t classes) {
           {"validation", validation},
           {"evaluation", evaluation},
           {"sweep", sweep()},
+          {"audit", audit()},
           {"machine",
            {{"cpu", "a made-up processor"},
             {"cores", 2},

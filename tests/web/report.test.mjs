@@ -46,7 +46,8 @@ for (const name of REPORTS) {
 test("every section is there, named, and in the contents", () => visit("sample", {}, async (page) => {
   const titles = await page.locator("section h2").allTextContents();
   assert.deepEqual(titles, ["Metrics", "Data set", "What ran, and how fast", "Learning curves", "Confusion matrix",
-    "Classes", "Calibration", "Most confident mistakes", "Sweep"]);
+    "Classes", "Calibration", "Most confident mistakes", "Sweep",
+    "Likely label errors", "Exact duplicates", "Near duplicates", "Leakage between splits", "Outliers", "Classes that overlap"]);
   assert.deepEqual(await page.locator("nav a").allTextContents(), titles);
   for (const id of await page.$$eval("nav a", (links) => links.map((a) => a.getAttribute("href")))) {
     assert.equal(await page.locator(id).count(), 1, id);

@@ -1,4 +1,4 @@
-// Sections about what the lab found: the heads of a sweep.
+// Sections about what the lab found: the heads of a sweep, the findings of an audit.
 
 const headName = (h) => [
   h.optimizer === "lbfgs" ? `lbfgs, l2 ${write.brief(h.l2)}`
@@ -49,3 +49,44 @@ function sweepSection({sweep}) {
       {name: "Loss", key: "loss", number: true, write: write.real},
     ], heads), "Heads of the sweep", {tall: true})]};
 }
+
+const FINDINGS = [
+  ["label_error", "Likely label errors", "Out of fold, a linear head is confident that these are of another class. The surest first."],
+  ["exact_duplicate", "Exact duplicates", "The same bytes under two names."],
+  ["near_duplicate", "Near duplicates", "Images that look the same to the backbone."],
+  ["leakage", "Leakage between splits", "Images of one split that are, or look like, an image of another: scores on them flatter."],
+  ["outlier", "Outliers", "Far from their nearest neighbours: a wrong crop, a broken file, or the rarest case."],
+];
+
+function finding(f) {
+  const named = baseName(f.path ?? "an image");
+  return el("li", {}, el("figure", {},
+    picture(f.thumbnail, `${named}: ${write.names(f.label)}${f.suggested ? `, rather ${f.suggested}` : ""}`),
+    f.other && picture(f.other_thumbnail, `${baseName(f.other)}, which it repeats`),
+    el("figcaption", {}, write.names(f.label), f.suggested && [" → ", el("strong", {}, f.suggested)], " ",
+      el("span", {class: "number"}, write.percent(f.score)),
+      f.path && el("span", {class: "path", title: f.path}, named),
+      f.other && el("span", {class: "path", title: f.other}, `like ${baseName(f.other)}`))));
+}
+
+/** One section a kind of finding, and one for classes that overlap. */
+const auditSections = [
+  ...FINDINGS.map(([kind, title, note]) => ({audit}) => {
+    const found = list(audit?.findings).filter((f) => f.kind === kind);
+    if (found.length === 0) return null;
+    const count = audit.counts?.[kind] ?? found.length;
+    return {id: `audit-${kind.replace("_", "-")}`, title, body: [
+      el("p", {class: "quiet"}, `${note} ${write.count(count)} in all${count > found.length ? `, ${write.count(found.length)} shown` : ""}.`),
+      el("ul", {class: "mistakes"}, found.map(finding))]};
+  }),
+  ({audit}) => {
+    const overlaps = list(audit?.overlaps);
+    if (overlaps.length === 0) return null;
+    return {id: "audit-overlaps", title: "Classes that overlap", body: [
+      el("p", {class: "quiet"}, "Estimated share of all images that bear one of the two labels and are the other."),
+      scrollBox(sortableTable("Overlapping classes; press a heading to sort", [
+        {name: "Class", key: "first", header: true}, {name: "and", key: "second"},
+        {name: "Share of images", key: "share", number: true, write: write.percent},
+      ], overlaps), "Overlapping classes", {tall: true})]};
+  },
+];

@@ -79,7 +79,7 @@ function start() {
     el("dd", {class: "value"}, value), note && el("dd", {class: "note"}, note))));
   tiles.hidden = numbers.length === 0;
   const parts = [metricsSection, datasetSection, speedSection, trainingSection, confusionSection, classSection,
-    calibrationSection, mistakesSection, sweepSection].map((make) => make(data)).filter(Boolean);
+    calibrationSection, mistakesSection, sweepSection, ...auditSections].map((make) => make(data)).filter(Boolean);
   const sections = parts.map(({id, title, body}) => el("section", {id, "aria-labelledby": `${id}-title`},
     el("h2", {id: `${id}-title`}, title), body));
   const main = document.getElementById("content");
