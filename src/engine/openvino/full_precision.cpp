@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <openvino/op/add.hpp>
 #include <openvino/op/constant.hpp>
 #include <openvino/op/convolution.hpp>
 #include <openvino/op/group_conv.hpp>
@@ -55,6 +56,26 @@ double multiply_adds(const ov::Node& node) {
     return inner.is_static() ? out * static_cast<double>(inner.get_length()) : 0;
   }
   return 0;
+}
+
+bool is_constant(const ov::Output<ov::Node>& value) {
+  return ov::is_type<ov::op::v0::Constant>(value.get_node());
+}
+
+/// Whether a convolution's result, its bias added, is summed with another branch. The CPU plugin
+/// makes one layer of the two and cannot if they differ in precision.
+bool ends_in_sum(const ov::Node& convolution) {
+  const ov::Node* node = &convolution;
+  while (node->get_output_size() == 1 && node->get_output_target_inputs(0).size() == 1) {
+    const ov::Node* next = node->get_output_target_inputs(0).begin()->get_node();
+    const auto inputs = next->input_values();
+    const auto constants = std::ranges::count_if(inputs, is_constant);
+    if (static_cast<std::ptrdiff_t>(inputs.size()) - constants > 1)
+      return ov::is_type<ov::op::v1::Add>(next);
+    if (is_convolution(*next)) return false;
+    node = next;
+  }
+  return false;
 }
 
 /// The constant of an input, as numbers; empty where it is not a constant.
@@ -122,7 +143,7 @@ void keep_first_convolutions(const std::shared_ptr<ov::Model>& model) {
     const double cost = multiply_adds(*node);
     if (cost == 0) continue;
     kept += cost;
-    if (!is_convolution(*node) || kept > full_precision_share * all) return;
+    if (!is_convolution(*node) || kept > full_precision_share * all || ends_in_sum(*node)) return;
     ov::disable_conversion(with_pad_inside(node), ov::element::f16);
   }
 }

@@ -10,6 +10,7 @@ constexpr double full_precision_share = 0.05;
 
 /// Marks the first convolutions of `model`, in its own order and for as long as they together take
 /// at most `full_precision_share` of its multiply-adds, to run in fp32 where the rest runs in bf16.
+/// They end before the first that is summed with another branch.
 ///
 /// bf16 keeps 8 bits of a number. The first layers see pixels, whose differences between
 /// photographs are small beside their mean, before anything has been averaged: there a rounded
