@@ -2,13 +2,14 @@
 BUILD ?= build/release
 JOBS ?= $(shell nproc)
 
-.PHONY: help demo test test-gpu gpu-build check-torch parity bench build format lint check-format clean install
+.PHONY: help demo test test-gpu gpu-build check-torch parity fuzz bench build format lint check-format clean install
 
 help:
 	@echo "make demo    set up, build, and train a classifier on real photographs"
 	@echo "make test    set up, build, and run every test that needs no GPU"
 	@echo "make test-gpu  build and run the tests that need an NVIDIA GPU, CUDA and TensorRT (TENSORRT_DIR)"
 	@echo "make gpu-build compile and link the GPU libraries on a machine without a GPU"
+	@echo "make fuzz    fuzz every parser of hostile input, FUZZ_SECONDS (default 60) each"
 	@echo "make bench   set up, and measure against PyTorch (docs/benchmarks.md)"
 	@echo "make build   build only      make install   install to PREFIX (default /usr/local)"
 	@echo "make format  format          make lint      clang-tidy on changed files"
@@ -48,6 +49,10 @@ build:
 
 install: build
 	cmake --install build/release $(if $(PREFIX),--prefix $(PREFIX))
+
+fuzz:
+	scripts/setup.sh fuzz
+	scripts/fuzz.sh $(or $(FUZZ_SECONDS),60)
 
 parity: build
 	.venv/bin/python tests/parity/parity.py build/release/bin/caft efficientnet_lite0 resnet18 resnet50 vgg16_bn \

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Installs what caft needs and this machine lacks, and leaves alone what is there. Safe to run twice.
 #
-#   scripts/setup.sh [demo|test|bench]     default: test
+#   scripts/setup.sh [demo|test|bench|fuzz]     default: test
 #
-# demo: what `make demo` needs; test: also what the tests need; bench: also the PyTorch that it is compared with.
+# demo: what `make demo` needs; test: also what the tests need; bench: also the PyTorch that it is compared with;
+# fuzz: also libFuzzer.
 # Debian packages give the libraries, .venv the Python parts, node_modules the plotting library.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 level=${1:-test}
-case $level in demo | test | bench) ;; *) echo "usage: scripts/setup.sh [demo|test|bench]" >&2; exit 2 ;; esac
+case $level in demo | test | bench | fuzz) ;; *) echo "usage: scripts/setup.sh [demo|test|bench|fuzz]" >&2; exit 2 ;; esac
 say() { printf 'setup: %s\n' "$1"; }
 
 packages=(build-essential cmake ninja-build ccache pkg-config python3 python3-venv python3-torch python3-torchvision
@@ -16,6 +17,7 @@ packages=(build-essential cmake ninja-build ccache pkg-config python3 python3-ve
   libxxhash-dev libssl-dev libprotobuf-dev protobuf-compiler ca-certificates)
 test_packages=(libtorch-dev libgtest-dev libgmock-dev libbenchmark-dev chromium clang-16 clang-format-16 clang-tidy-16 fonts-dejavu-core)
 [ "$level" = demo ] || packages+=("${test_packages[@]}")
+[ "$level" != fuzz ] || packages+=(libclang-rt-16-dev)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -1,0 +1,7 @@
+// A tar shard in WebDataset form: the archive's index, and the labels in it.
+#include "caft/data/dataset.hpp"
+#include "target.hpp"
+
+void caft::fuzz::parse(std::span<const std::byte> input) {
+  (void)open_dataset(as_file(input, "input.tar"));
+}
