@@ -9,7 +9,7 @@ set -euo pipefail
 caft=$1 out=$2
 cd "$(dirname "$0")/.."
 mkdir -p "$out"
-export CAFT_HOME=${CAFT_HOME:-$PWD/$out/home}
+export CAFT_HOME=${CAFT_HOME:-$(realpath "$out")/home}
 PYTHONPATH=python .venv/bin/python -m caft_export elpv --out "$out/elpv" >/dev/null
 if ! "$caft" zoo show efficientnet_lite0 --json | grep -q '"onnx_sha256"'; then
   echo "exporting EfficientNet-Lite0"
