@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from caft_export import batchnorm, golden, models, weights
+from caft_export import batchnorm, golden, models, timm_models, weights
 from caft_export.card import FILE_NAME as CARD
 from caft_export.card import Card, write_card
 from caft_export.catalogue import Entry, entry_from_json
@@ -99,7 +99,11 @@ def _load(
             batchnorm.reestimate(network, files, spec)
     elif kind != "default" or entry is not None:
         file = weights.default_weights_file(entry) if kind == "default" else Path(kind)
-        weights.load_into(network, weights.read_state_dict(file), classifier, str(file.name))
+        state = weights.read_state_dict(file)
+        if entry is not None and entry.source.startswith(timm_models.PREFIX):
+            timm_models.load(entry, network, state, file.name)
+        else:
+            weights.load_into(network, state, classifier, file.name)
         label = "default" if kind == "default" else file.name
         sha256 = sha256_of([file])
     return _Backbone(
@@ -111,12 +115,12 @@ def _write(
     arguments: argparse.Namespace, entry: Entry | None, backbone: _Backbone, folder: Path
 ) -> dict[str, Any]:
     params = models.count_parameters(backbone.network)
-    resized_vit = (
-        entry is not None
-        and entry.family == "ViT"
-        and (backbone.spec.height != entry.preprocessing.height)
-    )  # whose position embedding has other rows
-    if entry is not None and params != entry.params and not resized_vit:
+    # At another size a transformer's position embedding has other rows.
+    embedded = entry is not None and (
+        entry.family == "ViT" or entry.source.startswith(timm_models.PREFIX)
+    )
+    resized = entry is not None and backbone.spec.height != entry.preprocessing.height
+    if entry is not None and params != entry.params and not (embedded and resized):
         raise ExportError(
             f"{entry.name}: the frozen part has {params} parameters, "
             f"the catalogue says {entry.params}"

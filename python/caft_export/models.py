@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from caft_export import timm_models
 from caft_export.catalogue import Entry
 from caft_export.errors import ExportError, UsageError, one_line
 
@@ -18,8 +19,11 @@ CLASSIFIERS = {
     "ResNet": "fc",
     "VGG": "classifier",
     "EfficientNet": "classifier",
+    "MobileNetV2": "classifier",
     "MobileNetV3": "classifier",
     "ViT": "heads",
+    "Inception": "fc",
+    "DenseNet": "classifier",
 }
 
 
@@ -28,10 +32,12 @@ def build_entry(entry: Entry, image_size: int, seed: int) -> tuple[nn.Module, st
 
     Returns it with the classifier's name, whose weights a state dict may hold or not.
     """
+    torch.manual_seed(seed)
+    if entry.source.startswith(timm_models.PREFIX):
+        return timm_models.build(entry, image_size), ""
     classifier = CLASSIFIERS.get(entry.family)
     if classifier is None:
         raise ExportError(f"{entry.name}: no rule for the family {entry.family!r}")
-    torch.manual_seed(seed)
     if entry.source == "torchvision":
         network = _torchvision(entry, image_size)
     elif entry.source == "efficientnet-lite-pytorch":
@@ -52,8 +58,14 @@ def _torchvision(entry: Entry, image_size: int) -> nn.Module:
     factory = getattr(models, entry.name, None)
     if not callable(factory):
         raise ExportError(f"this torchvision has no model {entry.name!r}")
-    # Only a ViT is built for one size: its position embedding has a row for every patch.
-    network = factory(weights=None, **({"image_size": image_size} if entry.family == "ViT" else {}))
+    options: dict[str, object] = {}
+    if entry.family == "ViT":  # built for one size: its position embedding has a row for every patch
+        options = {"image_size": image_size}
+    elif entry.family == "Inception":
+        # The default weights expect [-1, 1]; transform_input takes the ImageNet normalisation that
+        # their preprocessing prescribes to that, as it does where torchvision loads them itself.
+        options = {"aux_logits": False, "transform_input": True, "init_weights": True}
+    network = factory(weights=None, **options)
     if entry.family == "ResNet":
         _calm_residuals(network)
     return network

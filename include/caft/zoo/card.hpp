@@ -15,12 +15,12 @@ namespace caft {
 
 /// One line of the catalogue: what caft knows of a backbone before it is exported.
 struct CatalogueEntry {
-  std::string name;    ///< as torchvision spells it
+  std::string name;    ///< as torchvision spells it, else as timm does
   std::string family;  ///< "ResNet", "VGG" …
   int feature_dim = 0;
   std::int64_t params = 0;  ///< of the frozen part
   Preprocessing preprocessing;
-  std::string source;   ///< "torchvision", "timm", "efficientnet-lite-pytorch"
+  std::string source;   ///< "torchvision", "timm:MODEL.TAG", "efficientnet-lite-pytorch"
   std::string license;  ///< of code and default weights
 };
 

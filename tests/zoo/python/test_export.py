@@ -72,6 +72,18 @@ class Exported(ExporterTest):
         self.assertEqual(again["golden_sha256"], card["golden_sha256"])
         self.assertEqual([f.name for f in self.out.parent.iterdir()], ["net"])
 
+    def test_random_weights_of_other_families(self) -> None:
+        for name, dim in (("mobilenet_v3_small", 576), ("vit_small_patch14_dinov2", 384)):
+            with self.subTest(name=name):
+                out = self.out.with_name(name)
+                card = self.succeed(
+                    "export", "--entry-json", entry_json(name), "--out", out,
+                    "--weights", "random", "--image-size", 56,
+                )  # fmt: skip
+                self.check_folder(card, out)
+                self.assertEqual(card["feature_dim"], dim)
+                self.assertGreaterEqual(card["parity"]["min_cosine"], 0.9999)
+
     def test_efficientnet_lite0_with_its_real_weights(self) -> None:
         card = self.succeed(
             "export", "--entry-json", entry_json("efficientnet_lite0"), "--out", self.out
@@ -88,6 +100,15 @@ class Exported(ExporterTest):
         for a, b in zip(features - mean, golden["features"] - mean, strict=True):
             cosine = a @ b / np.linalg.norm(a) / np.linalg.norm(b)
             self.assertLess(cosine, 0.99, "swapped colour channels would go unnoticed")
+
+    def test_weights_of_timm_that_cannot_be_had(self) -> None:
+        error = self.fail_with(
+            1, "export", "--entry-json", entry_json("convnext_tiny"), "--out", self.out,
+            HF_HUB_OFFLINE="1", HF_HOME=str(self.folder / "hub"),
+        )  # fmt: skip
+        self.assertIn("timm/convnext_tiny.fb_in22k_ft_in1k", error)
+        self.assertIn("--weights model.safetensors", error)
+        self.assert_nothing_left()
 
     def test_modules_of_the_users_own(self) -> None:
         module = f"{MODULES}:transformer"

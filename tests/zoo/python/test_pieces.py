@@ -10,7 +10,7 @@ from unittest import mock
 import numpy as np
 import tiny_backbones
 import torch
-from caft_export import batchnorm, golden, images, models, publish, weights
+from caft_export import batchnorm, golden, images, models, publish, timm_models, weights
 from caft_export.catalogue import entry_from_json
 from caft_export.errors import ExportError
 from caft_export.onnx_export import INPUT, OUTPUT, FeatureExtractor, assert_eval, export_onnx
@@ -103,6 +103,29 @@ class StateDicts(Scratch):
             torch.save(self.state, file)
             entry = entry_from_json(entry_json("resnet18"))
             self.assertEqual(weights.default_weights_file(entry), file)
+
+
+class TimmStateDicts(unittest.TestCase):
+    def setUp(self) -> None:
+        self.entry = entry_from_json(entry_json("vit_small_patch14_dinov2"))
+        self.network, _ = models.build_entry(self.entry, 224, seed=1)
+
+    def test_a_checkpoint_of_another_image_size_is_resampled(self) -> None:
+        theirs, _ = models.build_entry(self.entry, 518, seed=2)  # what its makers publish
+        state = theirs.state_dict()
+        timm_models.load(self.entry, self.network, state, "weights.safetensors")
+        own = self.network.state_dict()
+        self.assertEqual(own["pos_embed"].shape, (1, 1 + 16 * 16, 384))
+        name = "blocks.11.mlp.fc1.weight"
+        self.assertTrue(torch.equal(own[name], state[name]))
+
+    def test_wrong_checkpoints_are_refused(self) -> None:
+        state = self.network.state_dict()
+        missing = {n: v for n, v in state.items() if n != "blocks.3.attn.qkv.weight"}
+        narrow = {**state, "blocks.3.attn.qkv.weight": torch.zeros(3, 384)}
+        for wrong in (missing, narrow):
+            with self.assertRaisesRegex(ExportError, "blocks.3.attn.qkv.weight"):
+                timm_models.load(self.entry, self.network, wrong, "weights.safetensors")
 
 
 class BatchNorm(Scratch):
