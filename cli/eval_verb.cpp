@@ -3,6 +3,7 @@
 
 #include <numeric>
 
+#include "caft/lab/statistics.hpp"
 #include "caft/model/evaluate.hpp"
 #include "caft/model/predictor.hpp"
 #include "caft/report/report_data.hpp"
@@ -53,6 +54,14 @@ void run_eval(EvalVerb verb, const Session& session) {
   json["accuracy_ci95"] = {evaluation.accuracy_low, evaluation.accuracy_high};
   json["ece_before_temperature"] = evaluation.ece_uncalibrated;
   json["failed"] = cached.bad.size();
+  if (!model.multi_label) {
+    json["error_auroc"] = lab::area_under_roc(evaluation.energy_right, evaluation.energy_wrong);
+    json["sets"] = nlohmann::json::array();
+    for (const Evaluation::Coverage& c : evaluation.coverage) {
+      json["sets"].push_back(
+          {{"coverage", c.asked}, {"covered", c.got}, {"mean_size", c.mean_size}});
+    }
+  }
   json["model"] = verb.model;
 
   nlohmann::json report = load_report(verb.model);
@@ -75,6 +84,11 @@ void run_eval(EvalVerb verb, const Session& session) {
                     std::to_string(k.support)});
   }
   print_table(rows);
+  for (const Evaluation::Coverage& c : evaluation.coverage) {
+    print_line(
+        fmt::format("sets asked to hold the truth in {:.0f} %: {:.1f} %, {:.2f} classes each",
+                    100 * c.asked, 100 * c.got, c.mean_size));
+  }
   print_line(fmt::format("report: {}/report.html", verb.model));
 }
 

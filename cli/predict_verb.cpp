@@ -18,7 +18,7 @@ struct PredictVerb {
   std::vector<std::filesystem::path> images;
   bool csv = false, jsonl = false;
   int top = 5;
-  double max_bad = 0.01;
+  double max_bad = 0.01, coverage = 0, reject = 0;
   EngineOptions engine;
   DecodeFlag decode;
   ForeignPlanFlags plan;
@@ -32,7 +32,13 @@ nlohmann::json prediction_json(const std::string& path, const Prediction& predic
     top.push_back({{"class", model.classes[static_cast<std::size_t>(p.index)]},
                    {"probability", p.probability}});
   }
-  return {{"path", path}, {"top", top}};
+  nlohmann::json json = {{"path", path}, {"top", top}};
+  for (const std::int32_t c : prediction.set) {
+    json["set"].push_back(model.classes[static_cast<std::size_t>(c)]);
+  }
+  if (!model.multi_label) json["energy"] = prediction.energy;
+  if (prediction.rejected) json["rejected"] = true;
+  return json;
 }
 
 /// A CSV field as RFC 4180 quotes it.
@@ -64,9 +70,17 @@ void print_for_people(const std::vector<std::string>& paths,
   std::vector<std::vector<std::string>> rows{{"image", "classes"}};
   for (std::size_t i = 0; i < paths.size(); ++i) {
     std::string cell = predictions[i].error.empty() ? "" : "unreadable: " + predictions[i].error;
+    if (predictions[i].rejected) cell = "rejected: unlike the training images (";
     for (const ClassProbability& p : predictions[i].top) {
-      cell += fmt::format("{}{} {:.4f}", cell.empty() ? "" : ", ",
+      cell += fmt::format("{}{} {:.4f}", cell.empty() || cell.ends_with('(') ? "" : ", ",
                           model.classes[static_cast<std::size_t>(p.index)], p.probability);
+    }
+    if (predictions[i].rejected) cell += ")";
+    if (!predictions[i].set.empty()) {
+      cell += "; set:";
+      for (const std::int32_t c : predictions[i].set) {
+        cell += " " + model.classes[static_cast<std::size_t>(c)];
+      }
     }
     rows.push_back({paths[i], cell});
   }
@@ -88,7 +102,9 @@ void run_predict(const PredictVerb& verb, const Session& session) {
                            .card = verb.card,
                            .threads = verb.engine.threads,
                            .batch = verb.engine.batch,
-                           .top = verb.top};
+                           .top = verb.top,
+                           .coverage = verb.coverage,
+                           .reject = verb.reject};
   if (!verb.engine.precision.empty()) {
     options.precision = precision_from_string(verb.engine.precision);
   }
@@ -136,6 +152,12 @@ void add_predict(CLI::App& app, Session& session) {
   sub->add_option("--top", verb->top, "Classes shown an image")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
+  sub->add_option("--coverage", verb->coverage,
+                  "Add sets of classes that hold the truth with this probability: 0.9")
+      ->check(CLI::Range(0.01, 0.999));
+  sub->add_option("--reject", verb->reject,
+                  "Reject what is less familiar than this share of calibration images: 0.01")
+      ->check(CLI::Range(0.0, 0.5));
   sub->add_option("--max-bad", verb->max_bad,
                   "Share of unreadable images above which the run fails")
       ->check(CLI::Range(0.0, 1.0))

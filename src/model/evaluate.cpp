@@ -58,6 +58,31 @@ std::vector<Mistake> find_mistakes(std::span<const float> probabilities,
   return mistakes;
 }
 
+/// Prediction sets and energies against the truth.
+void judge_doubts(const Model& model, std::span<const float> logits,
+                  std::span<const float> probabilities, std::span<const std::int32_t> labels,
+                  Evaluation& result) {
+  const std::size_t classes = model.classes.size();
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const auto row = probabilities.subspan(i * classes, classes);
+    const bool right = std::ranges::max_element(row) - row.begin() == labels[i];
+    (right ? result.energy_right : result.energy_wrong)
+        .push_back(energy_of(logits.subspan(i * classes, classes)));
+  }
+  if (model.calibration.empty()) return;
+  const auto n = static_cast<double>(labels.size());
+  for (const double asked : {0.8, 0.9, 0.95}) {
+    Evaluation::Coverage coverage{.asked = asked};
+    const double least = model.calibration.least_probability(asked);
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      const auto set = prediction_set(probabilities.subspan(i * classes, classes), least);
+      coverage.got += std::ranges::find(set, labels[i]) != set.end() ? 1 / n : 0;
+      coverage.mean_size += static_cast<double>(set.size()) / n;
+    }
+    result.coverage.push_back(coverage);
+  }
+}
+
 }  // namespace
 
 std::vector<float> cached_logits(const Model& model, const CachedDataset& cached,
@@ -110,6 +135,7 @@ Evaluation evaluate_model(const Model& model, const Dataset& dataset, const Cach
     softmax_rows(uncalibrated, classes);
     result.metrics = evaluate(probabilities, labels, classes);
     result.ece_uncalibrated = evaluate(uncalibrated, labels, classes).ece;
+    judge_doubts(model, logits, probabilities, labels, result);
     result.mistakes = find_mistakes(probabilities, labels, samples, classes);
   }
   wilson(result.metrics.accuracy, static_cast<double>(samples.size()), result.accuracy_low,

@@ -88,6 +88,11 @@ FitResult fit_model(const Dataset& dataset, const CachedDataset& cached, const B
   model.feature_dtype = gathered.features.dtype;
   model.head = outcome.head;
   model.temperature = outcome.temperature;
+  if (!dataset.multi_label && !outcome.scored.empty()) {
+    std::vector<std::int32_t> labels;
+    for (const std::uint32_t i : outcome.scored) labels.push_back(gathered.labels[i]);
+    model.calibration = {outcome.scored_logits, labels, classes, outcome.temperature};
+  }
   model.data = {{"name", dataset.name},
                 {"samples", dataset.samples.size()},
                 {"train", gathered.train.size()},

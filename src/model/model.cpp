@@ -60,6 +60,7 @@ void Model::save(const fs::path& target) const {
                                {"feature_dtype", to_string(feature_dtype)},
                                {"head", {{"file", kHeadFile}, {"kind", head.kind}}},
                                {"temperature", temperature},
+                               {"calibration", calibration.to_json()},
                                {"data", data},
                                {"training", training},
                                {"metrics", metrics}};
@@ -104,6 +105,9 @@ Model Model::load(const fs::path& folder) {
         .backend = backbone.at("backend").get<std::string>()};
     model.feature_dtype = dtype_from_string(json.at("feature_dtype").get<std::string>());
     model.temperature = json.at("temperature").get<double>();
+    if (json.contains("calibration")) {
+      model.calibration = ConformalScores::from_json(json.at("calibration"));
+    }
     model.data = json.at("data");
     model.training = json.at("training");
     model.metrics = json.at("metrics");

@@ -65,13 +65,24 @@ Predictor::Predictor(Model model, const PredictorOptions& options)
     throw Error(ErrorKind::mismatch, "the head does not fit the features of " + backbone_.card.name,
                 "train the model again");
   }
+  if (options.coverage <= 0 && options.reject <= 0) return;
+  if (model_.calibration.empty()) {
+    throw Error(ErrorKind::usage,
+                "the model has no calibration scores, which prediction sets and rejection need",
+                model_.multi_label ? "it is multi-label: leave out --coverage and --reject"
+                                   : "train it again");
+  }
+  least_probability_ = model_.calibration.least_probability(options.coverage);
+  least_energy_ = model_.calibration.least_energy(options.reject);
 }
 
 Prediction Predictor::classify(std::span<const float> features) const {
   std::vector<float> p = model_.head.logits(rounded(features, model_.feature_dtype), 1);
+  Prediction prediction;
   if (model_.multi_label) {
     sigmoid_all(p, model_.temperature);
   } else {
+    prediction.energy = energy_of(p);
     softmax_rows(p, p.size(), model_.temperature);
   }
   std::vector<std::int32_t> order(p.size());
@@ -84,7 +95,8 @@ Prediction Predictor::classify(std::span<const float> features) const {
                       const float pb = p[static_cast<std::size_t>(b)];
                       return pa != pb ? pa > pb : a < b;
                     });
-  Prediction prediction;
+  if (options_.coverage > 0) prediction.set = prediction_set(p, least_probability_);
+  prediction.rejected = options_.reject > 0 && prediction.energy < least_energy_;
   for (std::size_t i = 0; i < count; ++i) {
     prediction.top.push_back({order[i], p[static_cast<std::size_t>(order[i])]});
   }

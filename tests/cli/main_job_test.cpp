@@ -70,6 +70,30 @@ TEST_P(MainJob, CacheTrainEvalPredict) {
   EXPECT_GT(std::filesystem::file_size(caft.folder() / "model" / "report.html"), 10'000U);
 }
 
+TEST_P(MainJob, PredictsSetsAndRejectsWhatIsUnfamiliar) {
+  ASSERT_EQ(run({"train", "data", "-b", "tiny", "-o", "model", "--json"}).exit_code, 0);
+  const nlohmann::json scored = run({"eval", "model", "data", "--json"}).json();
+  ASSERT_EQ(scored.at("sets").size(), 3U);
+  EXPECT_LE(scored.at("sets")[0].at("mean_size"), scored.at("sets")[2].at("mean_size"));
+  EXPECT_TRUE(scored.contains("error_auroc"));
+  const nlohmann::json plain = run({"predict", "model", "data/noise", "--json"}).json();
+  EXPECT_FALSE(plain[0].contains("set"));
+  const nlohmann::json lines =
+      run({"predict", "model", "data/noise", "--json", "--coverage", "0.9", "--reject", "0.5"})
+          .json();
+  int covered = 0, rejected = 0;
+  for (const auto& line : lines) {
+    ASSERT_GE(line.at("set").size(), 1U);
+    EXPECT_EQ(line.at("set")[0], line.at("top")[0].at("class"));
+    for (const auto& name : line.at("set")) covered += name == "noise" ? 1 : 0;
+    rejected += line.value("rejected", false) ? 1 : 0;
+  }
+  EXPECT_GE(covered, 34);
+  EXPECT_GT(rejected, 0);
+  EXPECT_LT(rejected, 40);
+  EXPECT_EQ(run({"predict", "model", "data/noise", "--coverage", "2"}).exit_code, 2);
+}
+
 TEST_P(MainJob, PredictAgreesWithEvalSampleBySample) {
   ASSERT_EQ(run({"train", "data", "-b", "tiny", "-o", "model", "--json"}).exit_code, 0);
   const nlohmann::json scored = run({"eval", "model", "data", "--split", "all", "--json"}).json();

@@ -23,7 +23,14 @@ struct Evaluation {
   Metrics metrics;
   double ece_uncalibrated = 0;                 ///< with temperature 1
   double accuracy_low = 0, accuracy_high = 0;  ///< Wilson score interval, 95 %
-  std::vector<Mistake> mistakes;  ///< wrong top-1 predictions, most confident first (single label)
+  /// Single label: how well a model knows what it does not know. Energies of right and of wrong
+  /// predictions; shares of prediction sets that held the truth, and their mean size.
+  std::vector<double> energy_right, energy_wrong;
+  struct Coverage {
+    double asked = 0, got = 0, mean_size = 0;
+  };
+  std::vector<Coverage> coverage;  ///< for 80, 90 and 95 %; empty without calibration
+  std::vector<Mistake> mistakes;   ///< wrong top-1 predictions, most confident first (single label)
 };
 
 /// Logits [samples, classes] from cached features, in the order of `samples` (indices into the data

@@ -22,6 +22,10 @@ struct ClassProbability {
 /// Either `top` (most probable first) or `error`.
 struct Prediction {
   std::vector<ClassProbability> top;
+  /// With PredictorOptions::coverage: classes that hold the truth with that probability.
+  std::vector<std::int32_t> set;
+  bool rejected = false;  ///< by PredictorOptions::reject
+  double energy = 0;      ///< of the logits; 0 when multi-label
   std::string error;
 };
 
@@ -30,14 +34,18 @@ struct PredictorOptions {
   std::optional<Precision> precision;  ///< absent: the model's
   std::string card;                    ///< another place of the backbone's card; empty: the model's
   int threads = 0;
-  int batch = 0;     ///< images a request; 0: 16 on a CPU, 256 on a GPU
-  int top = 5;       ///< classes reported
+  int batch = 0;        ///< images a request; 0: 16 on a CPU, 256 on a GPU
+  int top = 5;          ///< classes reported
+  double coverage = 0;  ///< of prediction sets, in (0, 1); 0: none are made
+  /// Share of images like the training ones that may be rejected as unlike them; 0: none are.
+  double reject = 0;
   PlanOptions plan;  ///< for engines compiled ahead of time (TensorRT)
   ExtractOptions extract;
 };
 
 /// Opens the model's own backbone and refuses any other: hash, precision and preprocessing must be
-/// those that the head was trained on. Thread-safe.
+/// those that the head was trained on. Thread-safe. Throws Error(usage) when coverage or reject is
+/// asked of a model without calibration (multi-label, or made before it was kept).
 class Predictor {
  public:
   explicit Predictor(Model model, const PredictorOptions& options = {});
@@ -51,6 +59,7 @@ class Predictor {
  private:
   [[nodiscard]] Prediction classify(std::span<const float> features) const;
   Model model_;
+  double least_probability_ = 1, least_energy_ = 0;
   PredictorOptions options_;
   Backbone backbone_;
 };
