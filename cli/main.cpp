@@ -41,6 +41,8 @@ int run(int argc, char** argv) {
   caft::cli::add_train(app, session);
   caft::cli::add_sweep(app, session);
   caft::cli::add_audit(app, session);
+  caft::cli::add_curve(app, session);
+  caft::cli::add_search(app, session);
   caft::cli::add_eval(app, session);
   caft::cli::add_predict(app, session);
   caft::cli::add_build(app, session);

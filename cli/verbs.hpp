@@ -20,6 +20,8 @@ void add_train(CLI::App& app, Session& session);
 void add_sweep(CLI::App& app, Session& session);
 /// audit and relabel
 void add_audit(CLI::App& app, Session& session);
+void add_curve(CLI::App& app, Session& session);
+void add_search(CLI::App& app, Session& session);
 void add_eval(CLI::App& app, Session& session);
 void add_predict(CLI::App& app, Session& session);
 void add_bench(CLI::App& app, Session& session);

@@ -90,5 +90,37 @@ TEST_F(SweepVerb, LeavesNoJournalBehindAndPrintsATable) {
   EXPECT_EQ(sweep({"--folds", "1"}).exit_code, 2);
 }
 
+TEST_F(SweepVerb, CurveRisesAndEndsInASentence) {
+  const ProgramResult result = caft.run({"curve", "data", "-b", "tiny", "--backend", "reference",
+                                         "--json", "--repeats", "2", "--per-class", "2,8,19"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const nlohmann::json json = result.json();
+  ASSERT_EQ(json.at("curve").size(), 3U);
+  EXPECT_EQ(json.at("curve")[1].at("per_class"), 8);
+  EXPECT_EQ(json.at("curve")[1].at("images"), 24);
+  EXPECT_EQ(json.at("curve")[1].at("accuracy").size(), 2U);
+  EXPECT_LE(json.at("curve")[0].at("mean"), json.at("curve")[2].at("mean"));
+  EXPECT_NE(json.at("sentence").get<std::string>().find("Twice the labels"), std::string::npos);
+}
+
+TEST_F(SweepVerb, SearchPrefersTheBackboneThatTellsTheClassesApart) {
+  const std::vector<std::string> search{"search",      "data",    "--backend", "reference",
+                                        "--backbones", "tiny",    "--json",    "--measure",
+                                        "0.1",         "--folds", "3"};
+  const ProgramResult one = caft.run(search);
+  ASSERT_EQ(one.exit_code, 0) << one.err;
+  const nlohmann::json json = one.json();
+  ASSERT_EQ(json.at("backbones").size(), 1U);
+  for (const char* key :
+       {"backbone", "accuracy", "ci95", "images_per_second", "latency_ms", "size_mb", "pareto"}) {
+    EXPECT_TRUE(json.at("backbones")[0].contains(key)) << key;
+  }
+  EXPECT_GT(json.at("backbones")[0].at("accuracy").get<double>(), 0.8);
+  EXPECT_EQ(json.at("recommended"), "tiny");
+  std::vector<std::string> wrong = search;
+  wrong.insert(wrong.end(), {"--budget", "soon"});
+  EXPECT_EQ(caft.run(wrong).exit_code, 2);
+}
+
 }  // namespace
 }  // namespace caft::test
