@@ -90,6 +90,7 @@ FitResult fit_model(const Dataset& dataset, const CachedDataset& cached, const B
   model.temperature = outcome.temperature;
   if (!dataset.multi_label && !outcome.scored.empty()) {
     std::vector<std::int32_t> labels;
+    labels.reserve(outcome.scored.size());
     for (const std::uint32_t i : outcome.scored) labels.push_back(gathered.labels[i]);
     model.calibration = {outcome.scored_logits, labels, classes, outcome.temperature};
   }
