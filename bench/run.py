@@ -1,6 +1,6 @@
 """Runs the CPU benchmarks against their peers and writes docs/benchmarks.md. Called by `make bench`.
 
-usage: run.py CAFT_BUILD_FOLDER [--only pipeline,engine,head,start,memory] [--rounds N] [--images N] [--rows N]
+usage: run.py CAFT_BUILD_FOLDER [--only pipeline,engine,head,lab,start,memory] [--rounds N] [--images N] [--rows N]
 
 Rounds alternate caft and peer, so that a machine whose speed drifts slows both; medians are reported. Results of
 parts that were not run are kept from build/bench/results.json.
@@ -118,6 +118,36 @@ def head(build: Path, rounds: int) -> dict:
             "ratio": statistics.median(b / a for a, b in pairs)}
 
 
+def lab(build: Path, rounds: int) -> dict:
+    """Heads: eight at a time, so that many short rounds alternate; the rates are per head and epoch. On one thread
+    PyTorch wastes nothing on waiting: its processor time is what a user who runs two processes at once would pay."""
+    features = WORK / "lab_features.f32"
+    bench, few = build / "bin/sweep_bench", ("--epochs", 1, "--heads", 8)
+    shape = ("--rows", 3000, "--dim", 768, "--classes", 10, "--lambdas", 45)
+    heads, path = [], []
+    for _ in range(rounds):
+        ours = run_json(bench, "heads", features, *few)
+        both = run_json(PEER, ROOT / "bench/peer_sweep.py", features, *few)
+        one = run_json(PEER, ROOT / "bench/peer_sweep.py", features, *few, "--threads", 1, OMP_NUM_THREADS="1")
+        heads.append((ours, both, one))
+    for _ in range(rounds):
+        ours = run_json(bench, "path", features, *shape)
+        theirs = run_json(OURS, ROOT / "bench/peer_path.py", features, *shape)
+        cold = run_json(OURS, ROOT / "bench/peer_path.py", features, *shape, "--cold")
+        path.append((ours, theirs, cold))
+    gap = max(a[1] - b[1] for ours, theirs, _ in path for a, b in zip(ours["path"], theirs["path"]))
+
+    def medians(runs: list[tuple], i: int) -> dict:
+        return {key: statistics.median(r[i][key] for r in runs) for key in ("seconds", "cpu_seconds")}
+
+    audit = run_json(bench, "audit", features, "--rows", 100_000, "--dim", 768, "--classes", 10)
+    features.unlink()
+    return {"heads": {"caft": medians(heads, 0), "torch": medians(heads, 1), "torch, one thread": medians(heads, 2)},
+            "path": {"caft": medians(path, 0), "scikit-learn": medians(path, 1),
+                     "scikit-learn, cold": medians(path, 2), "gap": gap},
+            "audit": audit, "rounds": rounds}
+
+
 def start(caft: Path) -> dict:
     results = {}
     for arguments in (("--help",), ("zoo", "list")):
@@ -156,7 +186,7 @@ def memory(caft: Path, build: Path, folder: Path, rows: int) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("build", type=Path)
-    parser.add_argument("--only", default="pipeline,engine,head,start,memory")
+    parser.add_argument("--only", default="pipeline,engine,head,lab,start,memory")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--images", type=int, default=768)
     parser.add_argument("--rows", type=int, default=2_000_000)
@@ -172,6 +202,7 @@ def main() -> None:
         "pipeline": lambda: pipeline(caft, folder, args.rounds),
         "engine": lambda: engine(caft, args.rounds),
         "head": lambda: head(args.build, args.rounds),
+        "lab": lambda: lab(args.build, args.rounds),
         "start": lambda: start(caft),
         "memory": lambda: memory(caft, args.build, folder, args.rows),
     }
