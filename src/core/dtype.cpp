@@ -4,9 +4,9 @@
 #include <string>
 
 #include "caft/core/error.hpp"
+#include "core/cpu_features.hpp"
 
 #if defined(__x86_64__)
-#include <cpuid.h>
 #include <immintrin.h>
 #endif
 
@@ -26,14 +26,9 @@ constexpr DTypeInfo kTypes[] = {
 };
 
 #if defined(__x86_64__)
-bool has_f16c() noexcept {
-  // clang's __builtin_cpu_supports knows no "f16c".
-  static const bool has = [] {
-    unsigned a = 0, b = 0, c = 0, d = 0;
-    return __builtin_cpu_supports("avx") && __get_cpuid(1, &a, &b, &c, &d) != 0 &&
-           (c & bit_F16C) != 0;
-  }();
-  return has;
+bool use_f16c() noexcept {
+  static const bool use = has_f16c();
+  return use;
 }
 
 __attribute__((target("avx,f16c"))) void to_half_f16c(const float* from, std::uint16_t* to,
@@ -103,14 +98,14 @@ float half_to_float(std::uint16_t bits) noexcept {
 
 void float_to_half(const float* from, std::uint16_t* to, std::size_t count) noexcept {
 #if defined(__x86_64__)
-  if (has_f16c()) return to_half_f16c(from, to, count);
+  if (use_f16c()) return to_half_f16c(from, to, count);
 #endif
   for (std::size_t i = 0; i < count; ++i) to[i] = float_to_half(from[i]);
 }
 
 void half_to_float(const std::uint16_t* from, float* to, std::size_t count) noexcept {
 #if defined(__x86_64__)
-  if (has_f16c()) return to_float_f16c(from, to, count);
+  if (use_f16c()) return to_float_f16c(from, to, count);
 #endif
   for (std::size_t i = 0; i < count; ++i) to[i] = half_to_float(from[i]);
 }

@@ -6,6 +6,8 @@
 
 #include <jpeglib.h>
 
+#include <fmt/format.h>
+
 #include "caft/core/error.hpp"
 #include "caft/image/image.hpp"
 

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "core/cpu_features.hpp"
+
 namespace caft::fused {
 
 namespace baseline {
@@ -24,8 +26,8 @@ struct Runnable {
   Runnable() {
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                          __builtin_cpu_supports("f16c");
+    const bool has_avx2 =
+        __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     if (has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
       sets[count++] = &avx512::set;
