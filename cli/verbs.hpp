@@ -15,6 +15,8 @@ struct Session {
 };
 
 void add_zoo(CLI::App& app, Session& session);
+/// zoo cuts
+void add_zoo_cuts(CLI::App& zoo, Session& session);
 void add_cache(CLI::App& app, Session& session);
 void add_train(CLI::App& app, Session& session);
 void add_sweep(CLI::App& app, Session& session);

@@ -1,4 +1,4 @@
-// caft zoo list | show | export | add
+// caft zoo list | show | cuts | export | add
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -205,6 +205,7 @@ void add_zoo(CLI::App& app, Session& session) {
   show->add_option("name", *name, "Backbone")->required();
   show->callback(
       [&session, name] { session.action = [&session, name] { run_show(*name, session); }; });
+  add_zoo_cuts(*zoo, session);
   add_export(*zoo, session);
   add_add(*zoo, session);
 }

@@ -1,18 +1,18 @@
 #include "graph/rewrite.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "caft/core/error.hpp"
 #include "caft_onnx.pb.h"
+#include "graph/absorb.hpp"
 #include "graph/constants.hpp"
 #include "graph/half.hpp"
 #include "graph/names.hpp"
 #include "graph/onnx_model.hpp"
-#include "graph/tensor_data.hpp"
+#include "graph/serialize.hpp"
 
 namespace caft {
 namespace {
@@ -20,53 +20,6 @@ namespace {
 using onnx::GraphProto;
 using onnx::NodeProto;
 using onnx::TensorProto;
-
-/// Takes external data into the model and drops what surgery would leave stale, in every subgraph.
-class Absorber {
- public:
-  explicit Absorber(std::filesystem::path folder) : folder_(std::move(folder)) {}
-
-  void model(onnx::ModelProto& model) {
-    graph(*model.mutable_graph());
-    for (auto& function : *model.mutable_functions()) {
-      for (NodeProto& one : *function.mutable_node()) node(one);
-    }
-  }
-
- private:
-  void graph(GraphProto& graph) {
-    graph.clear_value_info();
-    for (TensorProto& one : *graph.mutable_initializer()) tensor(one);
-    for (auto& sparse : *graph.mutable_sparse_initializer()) sparse_tensor(sparse);
-    for (NodeProto& one : *graph.mutable_node()) node(one);
-  }
-
-  void node(NodeProto& node) {
-    for (auto& attribute : *node.mutable_attribute()) {
-      if (attribute.has_t()) tensor(*attribute.mutable_t());
-      for (TensorProto& one : *attribute.mutable_tensors()) tensor(one);
-      if (attribute.has_sparse_tensor()) sparse_tensor(*attribute.mutable_sparse_tensor());
-      for (auto& sparse : *attribute.mutable_sparse_tensors()) sparse_tensor(sparse);
-      if (attribute.has_g()) graph(*attribute.mutable_g());
-      for (GraphProto& one : *attribute.mutable_graphs()) graph(one);
-    }
-  }
-
-  void sparse_tensor(onnx::SparseTensorProto& sparse) {
-    tensor(*sparse.mutable_values());
-    tensor(*sparse.mutable_indices());
-  }
-
-  void tensor(TensorProto& tensor) {
-    if (tensor.data_location() != TensorProto::EXTERNAL) return;
-    const TensorData data = read_tensor(tensor, folder_);
-    tensor.set_raw_data(data.bytes.data(), data.bytes.size());
-    tensor.clear_external_data();
-    tensor.clear_data_location();
-  }
-
-  std::filesystem::path folder_;
-};
 
 /// Old files list their initialisers as inputs, which would let a caller replace them.
 void drop_initialised_inputs(onnx::ModelProto& model) {
@@ -183,30 +136,18 @@ void add_normalization(GraphProto& graph, const InputNormalization& normalizatio
   dimensions.SwapElements(2, 3);
 }
 
-std::string serialize(const onnx::ModelProto& model) {
-  const std::size_t size = model.ByteSizeLong();
-  std::string bytes;
-  if (size > OnnxModel::max_bytes || !model.SerializeToString(&bytes)) {
-    throw Error(ErrorKind::usage,
-                "the model with its weights takes " + std::to_string(size) +
-                    " bytes, over protobuf's 2 GiB",
-                "use a smaller backbone, or fp16");
-  }
-  return bytes;
-}
-
 }  // namespace
 
 std::string rewrite_graph(const OnnxModel& model, const GraphRewrite& changes) {
   onnx::ModelProto proto = model.proto();
   try {
-    Absorber(model.folder()).model(proto);
+    absorb_external_data(proto, model.folder());
     drop_initialised_inputs(proto);
     fold_quantized_biases(*proto.mutable_graph());
     if (changes.image_size) set_image_size(*proto.mutable_graph(), *changes.image_size);
     if (changes.normalization) add_normalization(*proto.mutable_graph(), *changes.normalization);
     if (changes.half) convert_to_half(proto);
-    return serialize(proto);
+    return serialize_model(proto);
   } catch (const Error& error) {
     throw Error(error.kind(), model.file().string() + ": " + error.what());
   }

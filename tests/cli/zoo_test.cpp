@@ -46,6 +46,26 @@ TEST(Zoo, AddedBackboneIsListedShownAndProtected) {
             0);
 }
 
+TEST(Zoo, CutsAreListedWithTheirCosts) {
+  const CaftProgram caft;
+  caft.add_tiny_backbone();
+  const ProgramResult result = caft.run({"zoo", "cuts", "tiny", "--json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const nlohmann::json cuts = result.json().at("cuts");
+  std::vector<std::string> tensors;
+  for (const auto& cut : cuts) tensors.push_back(cut.at("tensor"));
+  EXPECT_EQ(tensors, (std::vector<std::string>{"c1", "r1", "c2", "r2", "p"}));
+  const nlohmann::json& middle = cuts.at(1);
+  EXPECT_EQ(middle.at("name"), "r1") << "without module names, the tensor's";
+  EXPECT_EQ(middle.at("shape"), nlohmann::json({12, 16, 16}));
+  EXPECT_EQ(middle.at("cached_bytes"), 2 * 12 * 16 * 16);
+  EXPECT_EQ(middle.at("macs_before"), 12 * 16 * 16 * 3 * 9);
+  EXPECT_EQ(middle.at("macs_after"), 24 * 8 * 8 * 12 * 9);
+  EXPECT_EQ(middle.at("parameters_after"), 24 * 12 * 9 + 24);
+  EXPECT_NE(caft.run({"zoo", "cuts", "tiny"}).out.find("12x16x16"), std::string::npos);
+  EXPECT_EQ(caft.run({"zoo", "cuts", "absent"}).exit_code, 1);
+}
+
 TEST(Zoo, TamperedBackboneIsRefused) {
   const CaftProgram caft;
   caft.add_tiny_backbone();

@@ -28,7 +28,11 @@ class SlotNames {
     }
     return found->second;
   }
-  [[nodiscard]] std::size_t size() const { return slots_.size(); }
+  [[nodiscard]] std::vector<std::string> by_slot() const {
+    std::vector<std::string> names(slots_.size());
+    for (const auto& [name, slot] : slots_) names[static_cast<std::size_t>(slot)] = name;
+    return names;
+  }
 
  private:
   std::unordered_map<std::string, int> slots_;
@@ -101,8 +105,9 @@ void Graph::resolve(SlotNames& names) {
   for (const OnnxValue& output : model_.outputs()) {
     outputs_.push_back(names.find(output.name, "the output list"));
   }
-  constants_.resize(names.size());
-  is_constant_.resize(names.size(), false);
+  names_ = names.by_slot();
+  constants_.resize(names_.size());
+  is_constant_.resize(names_.size(), false);
 }
 
 void Graph::fold_constants() {
@@ -112,6 +117,7 @@ void Graph::fold_constants() {
   std::erase_if(steps_, [&](const Step& step) {
     if (!std::ranges::all_of(step.inputs, known)) return false;
     std::vector<const Tensor*> inputs;
+    inputs.reserve(step.inputs.size());
     for (const int slot : step.inputs) {
       inputs.push_back(slot < 0 ? nullptr : &constants_[static_cast<std::size_t>(slot)]);
     }
@@ -134,7 +140,14 @@ void Graph::plan_release() {
   }
 }
 
-std::vector<Tensor> Graph::run(std::vector<Tensor> inputs, bool shapes_only) const {
+void Graph::visit_constants(const Observer& observe) const {
+  for (std::size_t slot = 0; slot < constants_.size(); ++slot) {
+    if (is_constant_[slot]) observe(names_[slot], constants_[slot]);
+  }
+}
+
+std::vector<Tensor> Graph::run(std::vector<Tensor> inputs, bool shapes_only,
+                               const Observer& observe) const {
   std::vector<Tensor> values(constants_.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     values[static_cast<std::size_t>(inputs_[i])] = std::move(inputs[i]);
@@ -149,10 +162,13 @@ std::vector<Tensor> Graph::run(std::vector<Tensor> inputs, bool shapes_only) con
     arguments.clear();
     for (const int slot : step.inputs) arguments.push_back(value(slot));
     const Call call(*step.node, arguments, model_.opset(), model_.folder(), shapes_only);
-    values[static_cast<std::size_t>(step.output)] = step.apply(call);
+    Tensor& made = values[static_cast<std::size_t>(step.output)];
+    made = step.apply(call);
+    if (observe) observe(names_[static_cast<std::size_t>(step.output)], made);
     for (const int slot : step.finished) values[static_cast<std::size_t>(slot)] = {};
   }
   std::vector<Tensor> results;
+  results.reserve(outputs_.size());
   for (const int slot : outputs_) results.push_back(*value(slot));
   return results;
 }

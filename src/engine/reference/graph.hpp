@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -29,9 +30,16 @@ class Graph {
 
   [[nodiscard]] const OnnxModel& model() const { return model_; }
 
+  /// Sees a tensor and its name.
+  using Observer = std::function<void(const std::string& name, const Tensor& tensor)>;
+
   /// Runs the graph on its inputs, in the order of `model().inputs()`; returns its outputs. With
-  /// `shapes_only` the float values of inputs and outputs are absent.
-  [[nodiscard]] std::vector<Tensor> run(std::vector<Tensor> inputs, bool shapes_only) const;
+  /// `shapes_only` the float values of inputs and outputs are absent. `observe` is called with what
+  /// each step makes, right after it.
+  [[nodiscard]] std::vector<Tensor> run(std::vector<Tensor> inputs, bool shapes_only,
+                                        const Observer& observe = {}) const;
+  /// Calls `observe` with initialisers and what was computed from them alone.
+  void visit_constants(const Observer& observe) const;
 
  private:
   struct Step {
@@ -47,7 +55,8 @@ class Graph {
   void plan_release();
 
   OnnxModel model_;
-  std::vector<Tensor> constants_;  ///< by slot; meaningful where is_constant_
+  std::vector<std::string> names_;  ///< by slot
+  std::vector<Tensor> constants_;   ///< by slot; meaningful where is_constant_
   std::vector<bool> is_constant_;
   std::vector<Step> steps_;
   std::vector<int> inputs_, outputs_;  ///< slots
