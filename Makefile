@@ -2,11 +2,12 @@
 BUILD ?= build/release
 JOBS ?= $(shell nproc)
 
-.PHONY: help demo test test-gpu gpu-build check-torch parity fuzz bench build format lint check-format clean install
+.PHONY: help demo test test-crash test-gpu gpu-build check-torch parity fuzz bench build format lint check-format clean install
 
 help:
 	@echo "make demo    set up, build, and train a classifier on real photographs"
 	@echo "make test    set up, build, and run every test that needs no GPU"
+	@echo "make test-crash  the long version of the kill, fault and bit-flip tests (docs/reliability.md)"
 	@echo "make test-gpu  build and run the tests that need an NVIDIA GPU, CUDA and TensorRT (TENSORRT_DIR)"
 	@echo "make gpu-build compile and link the GPU libraries on a machine without a GPU"
 	@echo "make fuzz    fuzz every parser of hostile input, FUZZ_SECONDS (default 60) each"
@@ -25,6 +26,14 @@ test:
 	cmake --preset dev --log-level=WARNING
 	cmake --build --preset dev -j $(JOBS)
 	ctest --preset dev -j $(JOBS)
+
+# The tests of docs/reliability.md with hundreds of kills and 100,000 flipped bits.
+test-crash:
+	scripts/setup.sh test
+	cmake --preset dev --log-level=WARNING
+	cmake --build --preset dev -j $(JOBS)
+	for test in cache_damage_test cache_repair_test cache_writer_test cache_crash_test crash_test; do \
+	  CAFT_THOROUGH_TESTS=1 build/dev/bin/$$test || exit 1; done
 
 # On a machine with an NVIDIA GPU, CUDA and TensorRT (TENSORRT_DIR).
 test-gpu:

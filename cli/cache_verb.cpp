@@ -1,6 +1,7 @@
-// caft cache DATA, caft cache verify CACHE
+// caft cache DATA, caft cache verify CACHE, caft cache repair CACHE
 #include <fmt/format.h>
 
+#include "caft/cache/repair.hpp"
 #include "caft/core/error.hpp"
 #include "options.hpp"
 #include "output.hpp"
@@ -31,20 +32,23 @@ void run_cache(const CacheVerb& verb, const Session& session) {
   print_line(fmt::format("cache: {}", cached.cache.folder().string()));
 }
 
+nlohmann::json faults_json(const std::vector<CacheFault>& faults) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const CacheFault& fault : faults)
+    list.push_back({{"file", fault.file.string()}, {"fault", fault.what}});
+  return list;
+}
+
 void run_verify(const std::string& folder, const Session& session) {
   const Cache cache = Cache::open(folder);
   const CacheStats stats = cache.stats();
   const std::vector<CacheFault> faults = cache.verify();
   if (session.json) {
-    nlohmann::json list = nlohmann::json::array();
-    for (const CacheFault& fault : faults) {
-      list.push_back({{"file", fault.file.string()}, {"fault", fault.what}});
-    }
     print_json({{"cache", folder},
                 {"rows", stats.rows},
                 {"shards", stats.shards},
                 {"bytes", stats.bytes},
-                {"faults", list}});
+                {"faults", faults_json(faults)}});
   } else {
     for (const CacheFault& fault : faults) {
       print_line(fmt::format("{}: {}", fault.file.string(), fault.what));
@@ -54,8 +58,35 @@ void run_verify(const std::string& folder, const Session& session) {
   }
   if (!faults.empty()) {
     throw Error(ErrorKind::mismatch, fmt::format("{}: {} faults found", folder, faults.size()),
-                "delete the files named and run caft cache again: their rows are computed anew");
+                "run `caft cache repair`, then `caft cache`: lost rows are computed anew");
   }
+}
+
+void run_repair(const std::string& folder, const Session& session) {
+  const CacheRepair repair = repair_cache(folder);
+  if (session.json)
+    return print_json({{"cache", folder},
+                       {"rows_kept", repair.rows_kept},
+                       {"shards_kept", repair.shards_kept},
+                       {"rows_adopted", repair.rows_adopted},
+                       {"rows_gone", repair.rows_gone},
+                       {"uncounted_shards", repair.uncounted},
+                       {"missing", repair.missing},
+                       {"new_index", repair.new_index},
+                       {"quarantined", faults_json(repair.quarantined)}});
+  for (const CacheFault& fault : repair.quarantined)
+    print_line(fmt::format("{}: {}", fault.file.string(), fault.what));
+  for (const std::string& name : repair.missing)
+    print_line(fmt::format("shard {} has no file", name));
+  if (repair.new_index) print_line("the index was made again from the shards");
+  print_line(fmt::format(
+      "{} rows in {} shards are sound; {} rows are gone{}", repair.rows_kept, repair.shards_kept,
+      repair.rows_gone,
+      repair.uncounted == 0
+          ? ""
+          : fmt::format(", and those of {} shards that cannot be read", repair.uncounted)));
+  if (repair.rows_gone + repair.uncounted > 0)
+    print_line("`caft cache DATA` computes them again, and no others");
 }
 
 }  // namespace
@@ -74,8 +105,15 @@ void add_cache(CLI::App& app, Session& session) {
     session.action = [&session, folder] { run_verify(*folder, session); };
   });
 
-  sub->callback([&session, verb, data, verify] {
-    if (verify->parsed()) return;
+  CLI::App* repair = sub->add_subcommand(
+      "repair", "Move damaged shards to CACHE/quarantine and rebuild the index");
+  repair->add_option("cache", *folder, "Cache folder")->required();
+  repair->callback([&session, folder] {
+    session.action = [&session, folder] { run_repair(*folder, session); };
+  });
+
+  sub->callback([&session, verb, data, verify, repair] {
+    if (verify->parsed() || repair->parsed()) return;
     if (data->empty()) throw CLI::RequiredError("data");
     session.action = [&session, verb] { run_cache(*verb, session); };
   });

@@ -117,7 +117,7 @@ void Index::load_identity(const std::filesystem::path& folder) {
   Statement select(database_, "SELECT uuid, hard, soft, dtype, dim FROM cache");
   const auto reject = [&] {
     throw Error(ErrorKind::bad_input, path_in(folder).string() + " is damaged",
-                "remove it: it is rebuilt from the shards");
+                "run `caft cache repair`: it is rebuilt from the shards");
   };
   if (!select.step()) reject();
   identity_.uuid = select.text(0);

@@ -84,7 +84,7 @@ void check_rows(const Shard& shard, std::uint64_t first, std::span<const std::by
     throw Error(
         ErrorKind::mismatch,
         fmt::format("shard {}: row {} does not match its checksum", shard.path.string(), first + i),
-        "remove the file and run `caft cache` again: it computes the rows that are gone");
+        "run `caft cache repair`, then `caft cache`: it computes the rows that are gone");
   }
 }
 

@@ -11,16 +11,6 @@
 namespace caft {
 namespace {
 
-void remove_temporaries(const std::filesystem::path& folder) {
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with('.') || name.find(".tmp") == std::string::npos) continue;
-    log_debug("removing {}, which a killed run left", entry.path().string());
-    std::filesystem::remove(entry.path(), error);
-  }
-}
-
 bool is_new(const CacheState& state, std::span<const Key128> keys) {
   return std::none_of(keys.begin(), keys.end(),
                       [&](const Key128& key) { return state.contains(key); });
@@ -74,6 +64,16 @@ std::map<std::string, Found> survey(const std::filesystem::path& folder) {
 
 }  // namespace
 
+void remove_temporaries(const std::filesystem::path& folder) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with('.') || name.find(".tmp") == std::string::npos) continue;
+    log_debug("removing {}, which a killed run left", entry.path().string());
+    std::filesystem::remove(entry.path(), error);
+  }
+}
+
 void rebuild_index(const std::filesystem::path& folder) {
   const CacheLock lock(folder);
   if (std::filesystem::exists(Index::path_in(folder))) return;
@@ -98,16 +98,17 @@ void rebuild_index(const std::filesystem::path& folder) {
 
 void recover(CacheState& state) {
   state.refresh();
+  std::erase_if(state.damaged,
+                [&](const CacheFault& fault) { return !std::filesystem::exists(fault.file); });
+  // First: repair is to know of the missing ones too.
+  if (!state.damaged.empty())
+    throw Error(ErrorKind::mismatch, "cache " + state.folder.string() +
+                                         " cannot be added to: " + state.damaged.front().what);
   for (const std::string& name : state.missing) {
     log_warn("shard {} is gone: its rows will be computed again", name);
     state.index.drop_shard(name);
   }
-  std::erase_if(state.damaged,
-                [&](const CacheFault& fault) { return !std::filesystem::exists(fault.file); });
   state.missing.clear();
-  if (!state.damaged.empty())
-    throw Error(ErrorKind::mismatch, "cache " + state.folder.string() +
-                                         " cannot be added to: " + state.damaged.front().what);
 
   std::filesystem::create_directories(shard_folder(state.folder));
   remove_temporaries(state.folder);

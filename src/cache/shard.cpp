@@ -17,7 +17,8 @@ namespace {
 constexpr std::size_t kReadBytes = std::size_t{1} << 20;
 constexpr std::size_t kHexDigits = 32;
 constexpr std::size_t kNumberDigits = 8;
-constexpr const char* kRemedy = "remove the file; the next run of `caft cache` computes it again";
+constexpr const char* kRemedy =
+    "run `caft cache repair`; the next `caft cache` computes its rows again";
 
 [[noreturn]] void damaged(const std::filesystem::path& path, const std::string& what) {
   throw Error(ErrorKind::mismatch, fmt::format("shard {}: {}", path.string(), what), kRemedy);

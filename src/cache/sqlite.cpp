@@ -24,7 +24,8 @@ void Database::fail() const {
   const int code = sqlite3_errcode(handle_.get()) & 0xff;
   const std::string what = path_.string() + ": " + sqlite3_errmsg(handle_.get());
   if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
-    throw Error(ErrorKind::bad_input, what, "remove it: it is rebuilt from the shards");
+    throw Error(ErrorKind::bad_input, what,
+                "run `caft cache repair`: it is rebuilt from the shards");
   throw Error(ErrorKind::io, what);
 }
 

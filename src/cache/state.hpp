@@ -61,6 +61,9 @@ FeatureMatrix read_features(const CacheState& state, std::span<const SampleKey> 
 /// is an index by then. Throws Error(mismatch) when the shards belong to more than one cache.
 void rebuild_index(const std::filesystem::path& folder);
 
+/// Removes what a killed run was writing in this folder. The caller holds the lock.
+void remove_temporaries(const std::filesystem::path& folder);
+
 /// What a writer does first, holding the lock: removes temporary files of a killed run, adopts
 /// shards that were published but not indexed, forgets shards whose files are gone. Throws
 /// Error(mismatch) when a shard is damaged.

@@ -4,12 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "caft/core/error.hpp"
+#include "core/pending_file.hpp"
 
 namespace caft {
 namespace {
@@ -18,43 +18,6 @@ namespace {
   const ErrorKind kind = error == ENOENT || error == ENOTDIR ? ErrorKind::not_found : ErrorKind::io;
   throw Error(kind, "cannot " + action + " " + path.string() + ": " + std::strerror(error));
 }
-
-/// A temporary file that is unlinked unless published.
-class Temporary {
- public:
-  explicit Temporary(const std::filesystem::path& target) {
-    static std::atomic<unsigned> counter{0};
-    path_ = target;
-    path_ += ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
-    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (descriptor_ < 0) fail("create", path_, errno);
-  }
-  Temporary(const Temporary&) = delete;
-  Temporary& operator=(const Temporary&) = delete;
-  ~Temporary() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-    if (!published_) ::unlink(path_.c_str());
-  }
-  void write(std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) fail("write", path_, errno);
-      bytes = bytes.subspan(static_cast<std::size_t>(written));
-    }
-  }
-  void publish(const std::filesystem::path& target) {
-    if (::fsync(descriptor_) != 0) fail("fsync", path_, errno);
-    if (::close(std::exchange(descriptor_, -1)) != 0) fail("close", path_, errno);
-    if (::rename(path_.c_str(), target.c_str()) != 0) fail("rename to", target, errno);
-    published_ = true;
-  }
-
- private:
-  std::filesystem::path path_;
-  int descriptor_ = -1;
-  bool published_ = false;
-};
 
 template <typename Container>
 Container read_whole(const std::filesystem::path& path, std::uint64_t limit) {
@@ -125,10 +88,10 @@ std::string read_text(const std::filesystem::path& path, std::uint64_t limit) {
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {
-  Temporary temporary(path);
-  temporary.write(bytes);
-  temporary.publish(path);
-  fsync_folder(path.parent_path());
+  PendingFile file(path);
+  file.write(bytes);
+  file.sync();
+  file.publish_over();
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view text) {

@@ -17,8 +17,8 @@ namespace caft {
 namespace {
 
 [[noreturn]] void refuse(const char* verb, const std::filesystem::path& path, int error) {
-  throw Error(ErrorKind::io,
-              fmt::format("cannot {} {}: {}", verb, path.string(), std::strerror(error)));
+  const ErrorKind kind = error == ENOENT || error == ENOTDIR ? ErrorKind::not_found : ErrorKind::io;
+  throw Error(kind, fmt::format("cannot {} {}: {}", verb, path.string(), std::strerror(error)));
 }
 
 // rename(2) replaces in silence. renameat2 with NOREPLACE does not, but some file systems (NFS, old

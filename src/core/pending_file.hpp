@@ -24,7 +24,7 @@ DurabilityCalls& durability_calls();
 /// ends in ".tmp"; the destructor removes it when it was not published. Not thread-safe.
 class PendingFile {
  public:
-  /// Throws Error(io).
+  /// Throws Error(io), Error(not_found) when the folder does not exist.
   explicit PendingFile(std::filesystem::path target);
   PendingFile(const PendingFile&) = delete;
   PendingFile& operator=(const PendingFile&) = delete;

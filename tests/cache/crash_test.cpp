@@ -86,7 +86,7 @@ void expect_equal_to_undisturbed(const std::filesystem::path& folder, std::uint6
 
 TEST(CacheCrash, SurvivesKillsAtRandomMoments) {
   constexpr std::uint64_t kRows = 1000;
-  constexpr int kKills = 24;
+  const int wanted_kills = cases(24, 600);
   const ScratchFolder scratch;
   const auto begin = std::chrono::steady_clock::now();
   ASSERT_FALSE(Child(scratch / "undisturbed", kRows).was_killed());
@@ -95,8 +95,8 @@ TEST(CacheCrash, SurvivesKillsAtRandomMoments) {
 
   std::mt19937 random(std::random_device{}());
   int kills = 0, folder = 0;
-  for (int tries = 0; kills < kKills; ++tries) {
-    ASSERT_LT(tries, 20 * kKills) << "the writer is faster than the killer";
+  for (int tries = 0; kills < wanted_kills; ++tries) {
+    ASSERT_LT(tries, 20 * wanted_kills) << "the writer is faster than the killer";
     const std::filesystem::path where = scratch / ("killed" + std::to_string(folder));
     const Child child(where, kRows);
     std::this_thread::sleep_for(whole * (random() % 1000) / 4000);

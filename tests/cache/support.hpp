@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -121,6 +122,11 @@ inline std::string slurp(const std::filesystem::path& file) {
 
 inline void spill(const std::filesystem::path& file, const std::string& bytes) {
   std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
+}
+
+/// `brief` in everyday runs, `thorough` under `make test-crash`.
+inline int cases(int brief, int thorough) {
+  return std::getenv("CAFT_THOROUGH_TESTS") == nullptr ? brief : thorough;
 }
 
 /// Runs `action` and gives the error that it throws.

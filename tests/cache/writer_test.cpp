@@ -164,6 +164,49 @@ TEST_F(CacheWriter, AFullDiskIsAnErrorAndLeavesNothing) {
   }
 }
 
+// Each write and each fsync of a run fails once, one run each: what was committed before stays, the
+// shard that failed leaves nothing, and the next run computes what is not there.
+TEST_F(CacheWriter, SurvivesAFaultAtEveryCall) {
+  constexpr std::uint64_t kRows = 12;
+  for (const FailingDisk::Call call : {FailingDisk::write, FailingDisk::fsync}) {
+    int faults = 0;
+    for (int nth = 1;; ++nth) {
+      const std::filesystem::path folder =
+          scratch_ / (std::to_string(call) + "." + std::to_string(nth));
+      bool failed = false;
+      std::uint64_t committed = 0;
+      {
+        Cache cache = make_cache(folder, DType::f16, 16);
+        Cache::Writer writer = cache.writer(durable_, {});
+        const FailingDisk disk(call, nth);
+        try {
+          for (std::uint64_t i = 0; i < kRows; ++i) {
+            writer.append(key_of(i), row_of(i, 16));
+            if (i % 4 != 3) continue;
+            writer.commit();
+            committed = i + 1;
+          }
+        } catch (const Error& error) {
+          EXPECT_EQ(error.kind(), ErrorKind::io);
+          failed = true;
+        }
+      }
+      {
+        Cache cache = Cache::open(folder);
+        EXPECT_THAT(cache.verify(), IsEmpty());
+        EXPECT_EQ(cache.stats().rows, committed);
+        EXPECT_EQ(shards_in(folder).size(), committed / 4);
+        EXPECT_TRUE(holds(cache, 0, committed));
+        fill(cache, 0, kRows, 4);
+      }
+      EXPECT_TRUE(holds(Cache::open(folder), 0, kRows));
+      if (!failed) break;
+      ++faults;
+    }
+    EXPECT_GE(faults, call == FailingDisk::fsync ? 6 : 30);
+  }
+}
+
 TEST_F(CacheWriter, NeverReplacesAShard) {
   Cache::Writer writer = cache_.writer(durable_, {});
   writer.append(key_of(0), row_of(0, 16));
