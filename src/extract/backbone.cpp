@@ -108,9 +108,6 @@ double check_engine(const Backbone& backbone, Engine& engine) {
   return cosine;
 }
 
-/// Images a request where none were asked for: what keeps the device busy.
-int default_batch(std::string_view backend) { return backend == "tensorrt" ? 256 : 16; }
-
 BackboneCard find_card(const std::string& name_or_card) {
   const std::filesystem::path path(name_or_card);
   if (path.extension() == ".json" || name_or_card.find('/') != std::string::npos) {
@@ -136,6 +133,11 @@ void run_batch(const Backbone& backbone, Context& context, std::uint8_t* images,
   context.infer({&input, 1}, {&output, 1});
 }
 
+BatchRange engine_batch(std::string_view backend, int asked) {
+  const int batch = asked > 0 ? asked : backend == "tensorrt" ? 256 : 16;
+  return {.min = 1, .opt = batch, .max = batch};
+}
+
 double golden_threshold(Precision precision) {
   switch (precision) {
     case Precision::fp16:
@@ -159,8 +161,7 @@ Backbone open_backbone(const std::string& name_or_card, const BackboneOptions& o
   EngineConfig config;
   config.onnx = backbone.card.onnx;
   config.precision = options.precision;
-  const int batch = options.batch > 0 ? options.batch : default_batch(maker.name());
-  config.batch = {.min = 1, .opt = batch, .max = batch};
+  config.batch = engine_batch(maker.name(), options.batch);
   config.normalization = InputNormalization{.mean = spec.mean, .std = spec.std};
   if (spec.height != backbone.card.preprocessing.height ||
       spec.width != backbone.card.preprocessing.width) {

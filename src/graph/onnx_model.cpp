@@ -169,6 +169,12 @@ std::vector<std::filesystem::path> OnnxModel::external_files() const {
   return files;
 }
 
+std::map<std::string, std::string> OnnxModel::metadata() const {
+  std::map<std::string, std::string> entries;
+  for (const auto& entry : proto_->metadata_props()) entries[entry.key()] = entry.value();
+  return entries;
+}
+
 std::int64_t OnnxModel::opset() const {
   for (const auto& import : proto_->opset_import()) {
     if (is_standard(import.domain())) return import.version();

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -51,6 +52,8 @@ class OnnxModel {
   [[nodiscard]] bool is_quantized() const;
   /// The external files that tensors point to, in the order of first use.
   [[nodiscard]] std::vector<std::filesystem::path> external_files() const;
+  /// The file's metadata_props; of a key that is there twice, the last.
+  [[nodiscard]] std::map<std::string, std::string> metadata() const;
   /// Version of the standard operator set; 0 when the file imports only others.
   [[nodiscard]] std::int64_t opset() const;
 

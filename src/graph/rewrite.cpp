@@ -136,6 +136,15 @@ void add_normalization(GraphProto& graph, const InputNormalization& normalizatio
   dimensions.SwapElements(2, 3);
 }
 
+void set_metadata(onnx::ModelProto& model, const std::map<std::string, std::string>& metadata) {
+  model.clear_metadata_props();
+  for (const auto& [key, value] : metadata) {
+    auto& entry = *model.add_metadata_props();
+    entry.set_key(key);
+    entry.set_value(value);
+  }
+}
+
 }  // namespace
 
 std::string rewrite_graph(const OnnxModel& model, const GraphRewrite& changes) {
@@ -147,6 +156,8 @@ std::string rewrite_graph(const OnnxModel& model, const GraphRewrite& changes) {
     if (changes.image_size) set_image_size(*proto.mutable_graph(), *changes.image_size);
     if (changes.normalization) add_normalization(*proto.mutable_graph(), *changes.normalization);
     if (changes.half) convert_to_half(proto);
+    if (changes.head) merge_head(proto, *changes.head);
+    if (!changes.metadata.empty()) set_metadata(proto, changes.metadata);
     return serialize_model(proto);
   } catch (const Error& error) {
     throw Error(error.kind(), model.file().string() + ": " + error.what());

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <optional>
 #include <string>
 
 #include "caft/engine/engine.hpp"
+#include "graph/merge_head.hpp"
 
 namespace caft {
 
@@ -16,6 +18,8 @@ struct GraphRewrite {
   bool half = false;                                ///< f32 arithmetic becomes f16, typed
   std::optional<InputNormalization> normalization;  ///< input becomes u8 NHWC RGB, normalised here
   std::optional<std::array<int, 2>> image_size;     ///< height, width of the image input
+  std::optional<HeadMerge> head;                    ///< features become probabilities
+  std::map<std::string, std::string> metadata;      ///< written as the model's metadata_props
 };
 
 /// The whole model, external data taken in, as one serialised ONNX ModelProto for a strongly typed
@@ -30,6 +34,8 @@ struct GraphRewrite {
 /// in f16 or bf16 keeps the types its author gave it. QuantizeLinear and DequantizeLinear take f16
 /// with opset 19, to which an older model (13 or above) is raised; below that they keep f32 between
 /// Casts.
+///
+/// `head` is merged last and stays f32.
 ///
 /// int32 constants behind a DequantizeLinear (quantised biases) are folded into floats.
 ///

@@ -13,27 +13,6 @@
 namespace caft {
 namespace {
 
-/// The model's index of each of the data set's classes.
-std::vector<std::int32_t> class_mapping(const Model& model, const Dataset& dataset) {
-  std::unordered_map<std::string, std::int32_t> index;
-  for (std::size_t c = 0; c < model.classes.size(); ++c) {
-    index[model.classes[c]] = static_cast<std::int32_t>(c);
-  }
-  std::vector<std::int32_t> mapping;
-  mapping.reserve(dataset.classes.size());
-  for (const std::string& name : dataset.classes) {
-    const auto found = index.find(name);
-    if (found == index.end()) {
-      throw Error(ErrorKind::mismatch,
-                  "the data set " + dataset.name + " has the class \"" + name +
-                      "\", which the model does not know",
-                  "evaluate on the classes that it was trained on");
-    }
-    mapping.push_back(found->second);
-  }
-  return mapping;
-}
-
 /// Wilson (1927) score interval at 95 %.
 void wilson(double accuracy, double n, double& low, double& high) {
   constexpr double z = 1.959963984540054;
@@ -84,6 +63,26 @@ void judge_doubts(const Model& model, std::span<const float> logits,
 }
 
 }  // namespace
+
+std::vector<std::int32_t> class_mapping(const Model& model, const Dataset& dataset) {
+  std::unordered_map<std::string, std::int32_t> index;
+  for (std::size_t c = 0; c < model.classes.size(); ++c) {
+    index[model.classes[c]] = static_cast<std::int32_t>(c);
+  }
+  std::vector<std::int32_t> mapping;
+  mapping.reserve(dataset.classes.size());
+  for (const std::string& name : dataset.classes) {
+    const auto found = index.find(name);
+    if (found == index.end()) {
+      throw Error(ErrorKind::mismatch,
+                  "the data set " + dataset.name + " has the class \"" + name +
+                      "\", which the model does not know",
+                  "evaluate on the classes that it was trained on");
+    }
+    mapping.push_back(found->second);
+  }
+  return mapping;
+}
 
 std::vector<float> cached_logits(const Model& model, const CachedDataset& cached,
                                  std::span<const std::size_t> samples) {

@@ -1,28 +1,11 @@
 #include "caft/model/predictor.hpp"
 
-#include <algorithm>
-#include <numeric>
-
 #include "caft/core/error.hpp"
-#include "caft/head/metrics.hpp"
 #include "core/log.hpp"
+#include "model/exported_backbone.hpp"
+#include "model/scoring.hpp"
 
 namespace caft {
-namespace {
-
-/// Features as they come back from the cache that the head was trained on.
-std::vector<float> rounded(std::span<const float> features, DType dtype) {
-  std::vector<float> result(features.begin(), features.end());
-  if (dtype == DType::f16) {
-    std::vector<std::uint16_t> half(features.size());
-    float_to_half(features.data(), half.data(), half.size());
-    half_to_float(half.data(), result.data(), half.size());
-  }
-  return result;
-}
-
-}  // namespace
-
 Backbone open_model_backbone(const Model& model, const PredictorOptions& options) {
   const Preprocessing& spec = model.preprocessing;
   BackboneOptions open;
@@ -34,6 +17,12 @@ Backbone open_model_backbone(const Model& model, const PredictorOptions& options
   open.threads = options.threads;
   open.batch = options.batch;
   open.plan = options.plan;
+  if (!model.exported.empty()) {
+    // What runs anywhere: the arithmetic of training where this device has it.
+    const bool exact = model.backbone.precision == Precision::fp32;
+    open.precision = options.precision.value_or(exact ? Precision::fp32 : Precision::automatic);
+    return open_exported_backbone(model, open);
+  }
   std::string card = options.card;
   if (card.empty()) {
     card = std::filesystem::exists(model.backbone.card) ? model.backbone.card.string()
@@ -77,29 +66,13 @@ Predictor::Predictor(Model model, const PredictorOptions& options)
 }
 
 Prediction Predictor::classify(std::span<const float> features) const {
-  std::vector<float> p = model_.head.logits(rounded(features, model_.feature_dtype), 1);
+  std::vector<float> p = row_logits(model_, features);
   Prediction prediction;
-  if (model_.multi_label) {
-    sigmoid_all(p, model_.temperature);
-  } else {
-    prediction.energy = energy_of(p);
-    softmax_rows(p, p.size(), model_.temperature);
-  }
-  std::vector<std::int32_t> order(p.size());
-  std::iota(order.begin(), order.end(), 0);
-  const auto count =
-      std::min<std::size_t>(order.size(), static_cast<std::size_t>(std::max(1, options_.top)));
-  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(),
-                    [&p](std::int32_t a, std::int32_t b) {
-                      const float pa = p[static_cast<std::size_t>(a)];
-                      const float pb = p[static_cast<std::size_t>(b)];
-                      return pa != pb ? pa > pb : a < b;
-                    });
+  if (!model_.multi_label) prediction.energy = energy_of(p);
+  to_probabilities(model_, p);
   if (options_.coverage > 0) prediction.set = prediction_set(p, least_probability_);
   prediction.rejected = options_.reject > 0 && prediction.energy < least_energy_;
-  for (std::size_t i = 0; i < count; ++i) {
-    prediction.top.push_back({order[i], p[static_cast<std::size_t>(order[i])]});
-  }
+  prediction.top = top_classes(p, options_.top);
   return prediction;
 }
 

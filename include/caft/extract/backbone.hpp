@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "caft/data/dataset.hpp"
@@ -42,6 +43,10 @@ struct Backbone {
   /// fits. Over all of the engines.
   double golden_cosine = 1;
 };
+
+/// What an engine of `backend` is built for: requests of up to `asked` images, or what keeps its
+/// device busy where that is 0.
+BatchRange engine_batch(std::string_view backend, int asked);
 
 /// The least golden cosine that an engine of this precision must reach: fp32 0.9999, fp16 and bf16
 /// 0.95, int8 0.9. Golden images are synthetic and harsher than photographs, on which bf16 reaches

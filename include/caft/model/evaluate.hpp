@@ -33,6 +33,10 @@ struct Evaluation {
   std::vector<Mistake> mistakes;   ///< wrong top-1 predictions, most confident first (single label)
 };
 
+/// The model's index of each of the data set's classes. A class that the model lacks is
+/// Error(mismatch).
+std::vector<std::int32_t> class_mapping(const Model& model, const Dataset& dataset);
+
 /// Logits [samples, classes] from cached features, in the order of `samples` (indices into the data
 /// set, each with a key).
 std::vector<float> cached_logits(const Model& model, const CachedDataset& cached,
