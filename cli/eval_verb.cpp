@@ -1,14 +1,13 @@
 // caft eval MODEL DATA
 #include <fmt/format.h>
 
-#include <numeric>
-
 #include "caft/lab/statistics.hpp"
 #include "caft/model/evaluate.hpp"
 #include "caft/model/predictor.hpp"
 #include "caft/report/report_data.hpp"
 #include "options.hpp"
 #include "output.hpp"
+#include "scored_data.hpp"
 #include "verbs.hpp"
 
 namespace caft::cli {
@@ -22,9 +21,6 @@ struct EvalVerb {
 
 void run_eval(EvalVerb verb, const Session& session) {
   const Model model = Model::load(verb.model);
-  Dataset dataset = open_dataset(verb.data);
-  const std::vector<std::size_t> chosen = samples_to_score(model, dataset, verb.data, verb.split);
-
   PredictorOptions open{.backend = verb.engine.backend,
                         .card = verb.card,
                         .threads = verb.engine.threads,
@@ -32,28 +28,14 @@ void run_eval(EvalVerb verb, const Session& session) {
   if (!verb.engine.precision.empty()) open.precision = precision_from_string(verb.engine.precision);
   const Backbone backbone = open_model_backbone(model, open);
 
-  // Only what is scored is cached. The sub set keeps the data set's order, so positions map back.
-  Dataset scored = dataset;
-  scored.samples.clear();
-  for (const std::size_t i : chosen) scored.samples.push_back(dataset.samples[i]);
-  std::vector<std::size_t> all(chosen.size());
-  std::iota(all.begin(), all.end(), std::size_t{0});
-  ConsoleProgress progress;
-  CacheOptions options = verb.cache.resolve(&progress);
-  options.dtype = model.feature_dtype;
-  const std::string used = model.data.value("cache", "");
-  if (options.folder.empty() && !used.empty() && std::filesystem::exists(used) &&
-      verb.engine.precision.empty()) {
-    options.folder = used;
-  }
-  const CachedDataset cached = cache_dataset(scored, backbone, options);
-  warn_of_bad_files(cached);
-  const Evaluation evaluation = evaluate_model(model, scored, cached, all);
+  const ScoredData data = load_scored_data(model, backbone, verb.data, verb.split, verb.cache,
+                                           verb.engine.precision.empty());
+  const Evaluation evaluation = evaluate_model(model, data.dataset, data.cached, data.samples);
 
   nlohmann::json json = metrics_json(evaluation.metrics, model.classes);
   json["accuracy_ci95"] = {evaluation.accuracy_low, evaluation.accuracy_high};
   json["ece_before_temperature"] = evaluation.ece_uncalibrated;
-  json["failed"] = cached.bad.size();
+  json["failed"] = data.cached.bad.size();
   if (!model.multi_label) {
     json["error_auroc"] = lab::area_under_roc(evaluation.energy_right, evaluation.energy_wrong);
     json["sets"] = nlohmann::json::array();
@@ -65,8 +47,8 @@ void run_eval(EvalVerb verb, const Session& session) {
   json["model"] = verb.model;
 
   nlohmann::json report = load_report(verb.model);
-  report["title"] = dataset.name;
-  report["evaluation"] = evaluation_section(evaluation, scored, model.classes, verb.split);
+  report["title"] = data.dataset.name;
+  report["evaluation"] = evaluation_section(evaluation, data.dataset, model.classes, verb.split);
   save_report(verb.model, report);
 
   if (session.json) return print_json(json);

@@ -45,6 +45,8 @@ int run(int argc, char** argv) {
   caft::cli::add_search(app, session);
   caft::cli::add_eval(app, session);
   caft::cli::add_predict(app, session);
+  caft::cli::add_export(app, session);
+  caft::cli::add_serve(app, session);
   caft::cli::add_build(app, session);
   caft::cli::add_inspect(app, session);
   caft::cli::add_bench(app, session);

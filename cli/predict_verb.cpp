@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "caft/core/error.hpp"
+#include "caft/model/export.hpp"
 #include "caft/model/predictor.hpp"
 #include "options.hpp"
 #include "output.hpp"
@@ -88,7 +89,7 @@ void print_for_people(const std::vector<std::string>& paths,
 }
 
 void run_predict(const PredictVerb& verb, const Session& session) {
-  Model loaded = Model::load(verb.model);
+  Model loaded = open_model(verb.model);
   const Dataset images = open_images(verb.images);
   std::vector<ImageSource> sources;
   std::vector<std::string> paths;
@@ -147,7 +148,7 @@ void run_predict(const PredictVerb& verb, const Session& session) {
 void add_predict(CLI::App& app, Session& session) {
   CLI::App* sub = app.add_subcommand("predict", "Classify images");
   auto verb = std::make_shared<PredictVerb>();
-  sub->add_option("model", verb->model, "Model folder")->required();
+  sub->add_option("model", verb->model, "Model folder, or an ONNX file by caft export")->required();
   sub->add_option("images", verb->images, "Files, folders or .tar files")->required();
   sub->add_option("--top", verb->top, "Classes shown an image")
       ->check(CLI::Range(1, 100000))

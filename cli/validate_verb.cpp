@@ -2,17 +2,17 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 
 #include "caft/core/error.hpp"
 #include "caft/core/safetensors.hpp"
 #include "caft/extract/backbone.hpp"
+#include "core/scratch_folder.hpp"
 #include "graph/onnx_model.hpp"
+#include "onnxruntime_rows.hpp"
 #include "options.hpp"
 #include "output.hpp"
 #include "plan_options.hpp"
-#include "python_tool.hpp"
 #include "validate_images.hpp"
 #include "verbs.hpp"
 
@@ -30,29 +30,6 @@ struct ValidateVerb {
   std::size_t limit = 1000;
   double atol = 0, rtol = 0, cosine = -1, top1 = -1;
   CLI::Option *atol_option = nullptr, *rtol_option = nullptr;
-};
-
-/// A folder that goes when this does.
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::string name = (fs::temp_directory_path() / "caft-validate-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) {
-      throw Error(ErrorKind::io, "no folder can be made in " + fs::temp_directory_path().string(),
-                  "point TMPDIR at one that can be written");
-    }
-    path_ = name;
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  ~ScratchFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  fs::path operator/(const char* name) const { return path_ / name; }
-
- private:
-  fs::path path_;
 };
 
 std::array<float, 3> three_numbers(const std::string& text, const std::string& option) {
@@ -126,27 +103,18 @@ Subject open_subject(const ValidateVerb& verb) {
   return subject;
 }
 
-std::string channels(const std::array<float, 3>& values) {
-  return fmt::format("{},{},{}", values[0], values[1], values[2]);
-}
-
-std::vector<float> onnxruntime_rows(const ValidateVerb& verb, const Subject& subject,
-                                    const fs::path& images, const fs::path& out) {
+std::vector<float> reference_rows(const ValidateVerb& verb, const Subject& subject,
+                                  const fs::path& images, const fs::path& out) {
   const Backbone& backbone = subject.backbone;
-  const std::string model = verb.reference.empty() ? backbone.card.onnx.string() : verb.reference;
-  const nlohmann::json result =
-      run_exporter({"reference", "--onnx", model, "--images", images.string(), "--out",
-                    out.string(), "--input", backbone.card.input, "--output", subject.output,
-                    "--mean=" + channels(backbone.preprocessing.mean),
-                    "--std=" + channels(backbone.preprocessing.std), "--threads",
-                    std::to_string(verb.backbone.engine.threads)});
-  if (result.contains("missing")) {
-    throw Error(ErrorKind::unavailable,
-                python_interpreter() + " has no " + result["missing"].get<std::string>() +
-                    ", which the engine is compared with",
-                "pip install onnxruntime, or --against golden");
-  }
-  return SafeTensorsFile::open(out).read_f32("outputs");
+  return onnxruntime_rows(
+      {.onnx = verb.reference.empty() ? backbone.card.onnx : fs::path(verb.reference),
+       .images = images,
+       .out = out,
+       .input = backbone.card.input,
+       .output = subject.output,
+       .spec = backbone.preprocessing,
+       .threads = verb.backbone.engine.threads},
+      ", or --against golden");
 }
 
 nlohmann::json thresholds_json(const AgreementThresholds& thresholds) {
@@ -255,14 +223,14 @@ void run_validate(const ValidateVerb& verb, const Session& session) {
     run_golden(subject, golden, engine);
     rows = golden.tensor("images").shape[0];
     expected = against == "golden" ? golden.read_f32("features")
-                                   : onnxruntime_rows(verb, subject, subject.backbone.card.golden,
-                                                      scratch / "outputs.safetensors");
+                                   : reference_rows(verb, subject, subject.backbone.card.golden,
+                                                    scratch / "outputs.safetensors");
   } else {
     const std::vector<ImageSource> sources = choose_images(verb.images, verb.limit);
     rows = sources.size();
     const fs::path pixels = scratch / "images.safetensors";
     run_images(sources, subject, pixels, engine);
-    expected = onnxruntime_rows(verb, subject, pixels, scratch / "outputs.safetensors");
+    expected = reference_rows(verb, subject, pixels, scratch / "outputs.safetensors");
   }
   const AgreementThresholds thresholds = thresholds_of(verb, subject);
   const Agreement agreement =

@@ -26,6 +26,8 @@ void add_curve(CLI::App& app, Session& session);
 void add_search(CLI::App& app, Session& session);
 void add_eval(CLI::App& app, Session& session);
 void add_predict(CLI::App& app, Session& session);
+void add_export(CLI::App& app, Session& session);
+void add_serve(CLI::App& app, Session& session);
 void add_bench(CLI::App& app, Session& session);
 void add_build(CLI::App& app, Session& session);
 void add_inspect(CLI::App& app, Session& session);

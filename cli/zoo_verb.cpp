@@ -139,7 +139,7 @@ void run_export(const ExportVerb& verb, const Session& session) {
   report_card(run_exporter(arguments), folder, session);
 }
 
-void add_export(CLI::App& zoo, Session& session) {
+void add_zoo_export(CLI::App& zoo, Session& session) {
   CLI::App* sub =
       zoo.add_subcommand("export", "Export a backbone from PyTorch to ONNX, and prove it");
   auto verb = std::make_shared<ExportVerb>();
@@ -206,7 +206,7 @@ void add_zoo(CLI::App& app, Session& session) {
   show->callback(
       [&session, name] { session.action = [&session, name] { run_show(*name, session); }; });
   add_zoo_cuts(*zoo, session);
-  add_export(*zoo, session);
+  add_zoo_export(*zoo, session);
   add_add(*zoo, session);
 }
 

@@ -101,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         reference.add_argument(option, required=True, help=text)
     reference.add_argument("--mean", type=_triple, required=True, metavar="R,G,B")
     reference.add_argument("--std", type=_divisors, required=True, metavar="R,G,B")
+    reference.add_argument("--uint8", action="store_true", help="the model takes the pixels")
     reference.add_argument("--batch", type=_size, default=16, metavar="N")
     reference.add_argument("--threads", type=int, default=0, metavar="N", help="0: every core")
 

@@ -41,7 +41,9 @@ def reference(arguments: argparse.Namespace) -> dict[str, Any]:
         with _Rows(Path(arguments.out), count) as rows:
             for first in range(0, count, arguments.batch):
                 pixels = images[first : min(count, first + arguments.batch)]
-                batch = ((pixels / np.float32(255) - mean) / std).transpose(0, 3, 1, 2)
+                batch = pixels
+                if not arguments.uint8:
+                    batch = ((pixels / np.float32(255) - mean) / std).transpose(0, 3, 1, 2)
                 try:
                     (outputs,) = session.run(
                         [arguments.output], {arguments.input: np.ascontiguousarray(batch)}

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,7 @@ class Predictor {
   [[nodiscard]] const Backbone& backbone() const { return backbone_; }
 
  private:
+  [[nodiscard]] Prediction classify(std::span<const float> features) const;
   Model model_;
   double least_probability_ = 1, least_energy_ = 0;
   PredictorOptions options_;

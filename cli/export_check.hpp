@@ -1,0 +1,43 @@
+// The validation images, replayed through an exported file.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "caft/data/dataset.hpp"
+#include "caft/extract/backbone.hpp"
+#include "caft/model/evaluate.hpp"
+#include "caft/model/model.hpp"
+
+namespace caft::cli {
+
+/// What the model said of the images, and the images themselves.
+struct ReplayReference {
+  std::vector<ImageSource> sources;               ///< readable ones
+  std::vector<float> probabilities;               ///< [sources, classes]
+  std::vector<std::vector<std::int32_t>> labels;  ///< in the model's classes
+  Evaluation evaluation;                          ///< as caft eval has it
+  Precision precision = Precision::fp32;          ///< that the backbone ran in
+};
+
+/// One runtime's replay: {"runtime", "images", "agreement", "counted", "disagreeing",
+/// "max_difference", "accuracy", "needed"}.
+struct ReplayCheck {
+  nlohmann::json json;
+  std::string problem;  ///< empty: the file may be written
+};
+
+struct ReplayLimits {
+  Precision precision = Precision::fp32;  ///< of the less exact of the two sides
+  double max_accuracy_drop = 0.01;
+};
+
+/// `probabilities` are compared with `reference`, what the model says in that arithmetic, and by
+/// accuracy with what was validated.
+ReplayCheck check_replay(const std::string& runtime, const ReplayReference& validated,
+                         std::span<const float> reference, const Model& model,
+                         std::span<const float> probabilities, const ReplayLimits& limits);
+
+}  // namespace caft::cli
