@@ -14,7 +14,7 @@ say() { printf 'setup: %s\n' "$1"; }
 
 packages=(build-essential cmake ninja-build ccache pkg-config python3 python3-venv python3-torch python3-torchvision
   libjpeg62-turbo-dev libpng-dev libwebp-dev libsqlite3-dev libfmt-dev libspdlog-dev libcli11-dev nlohmann-json3-dev
-  libxxhash-dev libssl-dev libprotobuf-dev protobuf-compiler ca-certificates)
+  libxxhash-dev libssl-dev libprotobuf-dev protobuf-compiler libboost1.81-dev ca-certificates)
 test_packages=(libtorch-dev libgtest-dev libgmock-dev libbenchmark-dev chromium clang-16 clang-format-16 clang-tidy-16 fonts-dejavu-core)
 [ "$level" = demo ] || packages+=("${test_packages[@]}")
 [ "$level" != fuzz ] || packages+=(libclang-rt-16-dev)
@@ -45,7 +45,7 @@ else
   say "Python environment: up to date"
 fi
 
-# What only tests compare with (cleanlab).
+# What only tests use: cleanlab to compare with, Triton's client.
 wanted=$(stamp_of python/requirements.txt python/requirements-test.txt)
 if [ "$level" != demo ] && [ "$(cat .venv/.caft-test-stamp 2>/dev/null)" != "$wanted" ]; then
   say "what the tests compare with: python/requirements-test.txt"

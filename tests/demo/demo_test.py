@@ -41,6 +41,12 @@ def main() -> None:
     fp32 = run("eval", str(work / "model-fp32"), str(work / "elpv"))
     assert abs(fp32["accuracy"] - evaluation["accuracy"]) <= 0.005, (fp32["accuracy"], evaluation["accuracy"])
 
+    # The exported file says the same to the last cell that is not close, in ONNX Runtime too.
+    exported = run("export", str(work / "model-fp32"), "--out", str(work / "cells.onnx"))
+    for replay in exported["replays"]:
+        assert replay["images"] == 656 and replay["disagreeing"] == 0, replay
+        assert replay["accuracy"] == fp32["accuracy"], (replay, fp32["accuracy"])
+
     # What predict says is what eval scored.
     predicted = run("predict", str(work / "model"), str(work / "elpv" / "test"))
     right = sum(Path(p["path"]).parent.name == p["top"][0]["class"] for p in predicted)
