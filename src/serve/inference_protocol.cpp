@@ -27,7 +27,8 @@ std::size_t parse_size(const std::string& text, const char* what) {
 struct Tensor {
   std::string name, datatype;
   std::vector<std::size_t> shape;
-  nlohmann::json data, parameters;
+  const nlohmann::json* data = nullptr;  ///< in the request's document
+  bool base64 = false;
   std::optional<std::string_view> binary;
 };
 
@@ -40,15 +41,16 @@ Tensor parse_tensor(const nlohmann::json& json, std::string_view& binary) {
     if (length < 0 || length > 1 << 24) throw HttpError(400, "a shape holds an impossible size");
     tensor.shape.push_back(static_cast<std::size_t>(length));
   }
-  tensor.parameters = json.value("parameters", nlohmann::json::object());
-  if (tensor.parameters.contains("binary_data_size")) {
-    const auto size = tensor.parameters.at("binary_data_size").get<std::size_t>();
+  const nlohmann::json parameters = json.value("parameters", nlohmann::json::object());
+  tensor.base64 = parameters.value("content_type", "") == "base64";
+  if (parameters.contains("binary_data_size")) {
+    const auto size = parameters.at("binary_data_size").get<std::size_t>();
     if (size > binary.size()) throw HttpError(400, "binary_data_size is beyond the body's end");
     tensor.binary = binary.substr(0, size);
     binary.remove_prefix(size);
   } else {
-    tensor.data = json.at("data");
-    if (!tensor.data.is_array()) throw HttpError(400, "data is not an array");
+    tensor.data = &json.at("data");
+    if (!tensor.data->is_array()) throw HttpError(400, "data is not an array");
   }
   return tensor;
 }
@@ -81,10 +83,9 @@ std::vector<ImageJob> encoded_images(const Tensor& tensor, const Limits& limits)
   if (tensor.binary) {
     elements = binary_elements(*tensor.binary);
   } else {
-    const bool base64 = tensor.parameters.value("content_type", "") == "base64";
-    for (const nlohmann::json& text : tensor.data) {
+    for (const nlohmann::json& text : *tensor.data) {
       const auto element = text.get<std::string>();
-      elements.push_back(base64 ? decode_base64(element) : element);
+      elements.push_back(tensor.base64 ? decode_base64(element) : element);
     }
   }
   std::size_t count = 1;
@@ -120,7 +121,7 @@ std::vector<ImageJob> pixel_images(const Tensor& tensor, const Limits& limits) {
     throw HttpError(413, fmt::format("an image of {} x {} pixels; {} pixels are allowed", height,
                                      width, limits.pixels));
   std::vector<std::uint8_t> values;
-  if (!tensor.binary) append_numbers(tensor.data, values, 0);
+  if (!tensor.binary) append_numbers(*tensor.data, values, 0);
   const auto* bytes =
       tensor.binary ? reinterpret_cast<const std::uint8_t*>(tensor.binary->data()) : values.data();
   const std::size_t one = height * width * 3;
