@@ -12,6 +12,7 @@
 #include "caft_onnx.pb.h"
 #include "graph/names.hpp"
 #include "graph/onnx_model.hpp"
+#include "graph/serialize.hpp"
 #include "graph/tensor_data.hpp"
 
 namespace caft {
@@ -222,8 +223,7 @@ SplitModel split_head(const OnnxModel& model, const std::string& features) {
   output.mutable_type()->mutable_tensor_type()->mutable_shape()->mutable_dim(1)->set_dim_value(
       static_cast<std::int64_t>(split.head.inputs()));
   proto.clear_metadata_props();
-  if (!proto.SerializeToString(&split.backbone))
-    throw Error(ErrorKind::bad_input, model.file().string() + " cannot be split");
+  split.backbone = serialize_model(proto);
   return split;
 }
 

@@ -33,13 +33,13 @@ struct Model {
   BackboneReference backbone;
   DType feature_dtype = DType::f16;  ///< features are rounded to it, at training and at prediction
   Head head;
-  std::filesystem::path
-      exported;  ///< the ONNX file by export_onnx() that this was loaded from, which has its backbone
-  double temperature = 1;       ///< logits are divided by it before softmax (or sigmoid)
-  ConformalScores calibration;  ///< empty when multi-label, and in models of before it was kept
-  nlohmann::json data;          ///< the data set: name, path, samples, and how it was split
-  nlohmann::json training;      ///< configuration, history and details
-  nlohmann::json metrics;       ///< what the choices were made on: accuracy, macro_f1, ece …
+  std::filesystem::path exported;  ///< the ONNX file by export_onnx() that this was loaded from,
+                                   ///< which has its backbone
+  double temperature = 1;          ///< logits are divided by it before softmax (or sigmoid)
+  ConformalScores calibration;     ///< empty when multi-label, and in models of before it was kept
+  nlohmann::json data;             ///< the data set: name, path, samples, and how it was split
+  nlohmann::json training;         ///< configuration, history and details
+  nlohmann::json metrics;          ///< what the choices were made on: accuracy, macro_f1, ece …
 
   /// Publishes the folder: built beside it, then renamed; a model that is there is replaced whole.
   /// Throws Error(usage) when the folder exists and holds something else.
