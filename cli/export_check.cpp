@@ -29,32 +29,32 @@ double accuracy_of(const ReplayReference& reference, const Model& model,
 
 }  // namespace
 
-ReplayCheck check_replay(const std::string& runtime, const ReplayReference& validated,
-                         std::span<const float> reference, const Model& model,
-                         std::span<const float> probabilities, const ReplayLimits& limits) {
+nlohmann::json check_replay(const std::string& runtime, const ReplayReference& validated,
+                            std::span<const float> reference, const Model& model,
+                            std::span<const float> probabilities, const ReplayLimits& limits,
+                            std::string& problem) {
   const ReplayResult result =
       compare_replay(reference, probabilities, model.classes.size(), model.multi_label);
   const double accuracy = accuracy_of(validated, model, probabilities);
   const double needed = replay_threshold(limits.precision);
-  ReplayCheck check;
-  check.json = {{"runtime", runtime},
-                {"images", validated.sources.size()},
-                {"counted", result.counted},
-                {"disagreeing", result.counted - result.agreeing},
-                {"agreement", result.agreement()},
-                {"needed", needed},
-                {"max_difference", result.max_difference},
-                {"accuracy", accuracy}};
+  nlohmann::json json = {{"runtime", runtime},
+                         {"images", validated.sources.size()},
+                         {"counted", result.counted},
+                         {"disagreeing", result.counted - result.agreeing},
+                         {"agreement", result.agreement()},
+                         {"needed", needed},
+                         {"max_difference", result.max_difference},
+                         {"accuracy", accuracy}};
   const double reached = validated.evaluation.metrics.accuracy;
+  if (!problem.empty()) return json;
   if (result.agreement() < needed) {
-    check.problem =
-        fmt::format("{} disagrees with the model on {} of {} decisions that are not close", runtime,
-                    result.counted - result.agreeing, result.counted);
+    problem = fmt::format("{} disagrees with the model on {} of {} decisions that are not close",
+                          runtime, result.counted - result.agreeing, result.counted);
   } else if (accuracy < reached - limits.max_accuracy_drop) {
-    check.problem = fmt::format("in {} the file reaches an accuracy of {:.4f}, the model {:.4f}",
-                                runtime, accuracy, reached);
+    problem = fmt::format("in {} the file reaches an accuracy of {:.4f}, the model {:.4f}", runtime,
+                          accuracy, reached);
   }
-  return check;
+  return json;
 }
 
 }  // namespace caft::cli

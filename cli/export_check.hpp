@@ -22,22 +22,18 @@ struct ReplayReference {
   Precision precision = Precision::fp32;          ///< that the backbone ran in
 };
 
-/// One runtime's replay: {"runtime", "images", "agreement", "counted", "disagreeing",
-/// "max_difference", "accuracy", "needed"}.
-struct ReplayCheck {
-  nlohmann::json json;
-  std::string problem;  ///< empty: the file may be written
-};
-
 struct ReplayLimits {
   Precision precision = Precision::fp32;  ///< of the less exact of the two sides
   double max_accuracy_drop = 0.01;
 };
 
-/// `probabilities` are compared with `reference`, what the model says in that arithmetic, and by
-/// accuracy with what was validated.
-ReplayCheck check_replay(const std::string& runtime, const ReplayReference& validated,
-                         std::span<const float> reference, const Model& model,
-                         std::span<const float> probabilities, const ReplayLimits& limits);
+/// One runtime's replay: {"runtime", "images", "agreement", "counted", "disagreeing",
+/// "max_difference", "accuracy", "needed"}. `probabilities` are compared with `reference`, what the
+/// model says in that arithmetic, and by accuracy with what was validated. Where the file may not
+/// be written, `problem` says why, unless it says something already.
+nlohmann::json check_replay(const std::string& runtime, const ReplayReference& validated,
+                            std::span<const float> reference, const Model& model,
+                            std::span<const float> probabilities, const ReplayLimits& limits,
+                            std::string& problem);
 
 }  // namespace caft::cli

@@ -99,10 +99,9 @@ nlohmann::json replay(const ExportVerb& verb, const Model& model, const ReplayRe
   std::string problem;
   const auto check = [&](const std::string& runtime, std::span<const float> reference,
                          std::span<const float> rows, Precision precision) {
-    ReplayCheck one = check_replay(runtime, validated, reference, model, rows,
-                                   {.precision = precision, .max_accuracy_drop = verb.max_drop});
-    replays.push_back(std::move(one.json));
-    if (problem.empty()) problem = std::move(one.problem);
+    replays.push_back(check_replay(runtime, validated, reference, model, rows,
+                                   {.precision = precision, .max_accuracy_drop = verb.max_drop},
+                                   problem));
   };
   std::string input;
   {
