@@ -93,6 +93,18 @@ FormPart parse_part(std::string_view part) {
   return result;
 }
 
+/// Where the next delimiter line begins, from `at` on; a line that only begins like one is content.
+std::size_t find_delimiter(std::string_view body, std::string_view delimiter, std::size_t at) {
+  for (at = body.find(delimiter, at); at != std::string_view::npos;
+       at = body.find(delimiter, at + 1)) {
+    std::string_view rest = body.substr(at + delimiter.size());
+    if (rest.starts_with("--")) return at;
+    while (rest.starts_with(' ') || rest.starts_with('\t')) rest.remove_prefix(1);
+    if (rest.starts_with("\r\n")) return at;
+  }
+  return at;
+}
+
 }  // namespace
 
 std::string Request::header(const std::string& name) const {
@@ -140,7 +152,7 @@ std::vector<FormPart> parse_multipart(std::string_view body, const std::string& 
   // What comes before the first boundary is nobody's.
   std::size_t at = 0;
   if (!body.starts_with(first)) {
-    at = body.find(next);
+    at = find_delimiter(body, next, 0);
     if (at == std::string_view::npos) throw HttpError(400, "the form lacks its boundary");
     at += 2;
   }
@@ -150,7 +162,7 @@ std::vector<FormPart> parse_multipart(std::string_view body, const std::string& 
     const std::size_t line = body.find("\r\n", at);
     if (line == std::string_view::npos)
       throw HttpError(400, "the form ends before its last boundary");
-    const std::size_t end = body.find(next, line);
+    const std::size_t end = find_delimiter(body, next, line);
     if (end == std::string_view::npos)
       throw HttpError(400, "the form ends before its last boundary");
     if (parts.size() == most)
