@@ -259,8 +259,13 @@ class Serving(unittest.TestCase):
 
     def test_access_log_is_json_lines(self) -> None:
         self.server.ask("GET", "/v2/health/live?secret=1")
-        entries = [json.loads(line) for line in (WORK / "access.log").read_text().splitlines()]
-        last = next(e for e in reversed(entries) if e["path"] == "/v2/health/live")
+        # The line follows the answer.
+        for _ in range(50):
+            entries = [json.loads(line) for line in (WORK / "access.log").read_text().splitlines()]
+            last = next((e for e in reversed(entries) if e["path"] == "/v2/health/live"), None)
+            if last:
+                break
+            time.sleep(0.1)
         self.assertEqual((last["status"], last["method"], last["remote"]), (200, "GET", "127.0.0.1"))
 
     def test_the_page_loads_nothing_from_elsewhere(self) -> None:
