@@ -136,8 +136,8 @@ class Cuts(unittest.TestCase):
     def test_external_data_are_taken_in(self) -> None:
         path = branching_net()
         outside = WORK / "outside.onnx"
-        (WORK / "outside.bin").unlink(missing_ok=True)
-        onnx.save(onnx.load(path), outside, save_as_external_data=True, location="outside.bin", size_threshold=0)
+        (WORK / "outside_weights.bin").unlink(missing_ok=True)
+        onnx.save(onnx.load(path), outside, save_as_external_data=True, location="outside_weights.bin", size_threshold=0)
         whole = run(path, images(32))
         for part, cut in [(split(outside, c["tensor"]), c) for c in cuts_of(outside)[2:3]]:
             np.testing.assert_array_equal(run(part[1], run(part[0], images(32))), whole, cut["name"])
